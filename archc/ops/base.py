@@ -1,0 +1,310 @@
+"""What an op is: a frozen class whose fields are its arguments, and rules from which all else is derived.
+
+Adding an op means adding one class, in one file of this package, with its examples. The schema, the signature in
+messages, the table, both back ends and the law test take it up from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, dataclass_transform, get_type_hints
+
+from archc.ops.shape import Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
+
+
+class OpError(Exception):
+    """The op can't be built on these inputs.
+
+    ``argument`` names the argument at fault, ``input`` the place of the input at fault; either may be None. ``found``
+    labels that place in the excerpt; ``help`` says what to do.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        argument: str | None = None,
+        input: int | None = None,
+        found: str = "",
+        help: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.argument, self.input = code, message, argument, input
+        self.found, self.help = found, help
+
+
+class ArgumentError(OpError):
+    """An argument is unknown, missing, given twice, or of a wrong type or value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an argument may be. ``check`` returns the value as the op keeps it, or raises ValueError."""
+
+    expected: str
+    check: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """How a weight starts: the name of an initialiser of ``torch.nn.init``, and its arguments."""
+
+    name: str
+    args: tuple[tuple[str, float | str], ...] = ()
+
+    @staticmethod
+    def of(name: str, **args: float | str) -> Init:
+        return Init(name, tuple(args.items()))
+
+
+ZEROS, ONES = Init("zeros"), Init("ones")
+
+
+def uniform(bound: float) -> Init:
+    """U(−bound, bound)."""
+    return Init.of("uniform", a=-bound, b=bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A tensor that an op keeps, in the order of PyTorch's state_dict: parameters, then buffers."""
+
+    shape: tuple[int, ...]
+    init: Init
+    buffer: bool = False
+    dtype: str = "float32"  # or "int64"
+
+
+@dataclass(frozen=True, slots=True)
+class TorchModule:
+    """The constructor call of an ``nn.Module``, as data: ``TorchModule("nn.Conv2d", {"in_channels": 3, …}, positional=3)``.
+
+    The first ``positional`` arguments are written without their names. ``helper`` is the source of the class, where
+    it is not one of torch's.
+    """
+
+    cls: str
+    args: Mapping[str, Any]
+    positional: int = 0
+    helper: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TorchExpression:
+    """A stateless Python expression over the inputs: ``TorchExpression("{0} + {1}")``; ``atom`` is false where it needs brackets."""
+
+    template: str
+    atom: bool = True
+    helper: str | None = None
+
+
+class OnnxEmitter(Protocol):
+    """What an op's ``onnx`` rule writes to. Names of tensors are strings."""
+
+    def node(self, op_type: str, inputs: Sequence[str], *, outputs: int = 1, **attributes: Any) -> list[str]:
+        """Add a node; gives the names of its outputs."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether the op's weight ``name`` exists here (folding a batch norm may have given a convolution a bias)."""
+        ...
+
+    def weight(self, name: str) -> str:
+        """The initializer of one of the op's own weights."""
+        ...
+
+    def value(self, name: str) -> Array:
+        """The numbers of one of the op's own weights."""
+        ...
+
+    def constant(self, value: Any, dtype: str = "float32") -> str:
+        """A constant: numbers, nested lists or an array."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An op on some inputs, for the law test."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    on: tuple[Shape, ...]
+
+
+def example(*args: Any, on: Sequence[int] | Sequence[Sequence[int] | Shape], **kwargs: Any) -> Example:
+    """``example(8, 3, padding=1, on=[3, 8, 8])``; several inputs are a list of lists."""
+    shapes: list[Any] = [on] if on and isinstance(on[0], int) else list(on)
+    return Example(args, kwargs, tuple(s if isinstance(s, Shape) else Shape(tuple(s)) for s in shapes))
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of an op. ``default`` is as a user writes it; ``shown`` is its text in the signature."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: Any
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An op's arguments in order."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+
+    def __str__(self) -> str:
+        parts = [a.name if a.required else f"{a.name}={a.shown}" for a in self.arguments]
+        return f"{self.name}({', '.join(parts)})"
+
+
+class Op:
+    """Base of all ops. A subclass is declared with ``@op("name")`` and states rules over batchless shapes."""
+
+    name: ClassVar[str]
+    arity: ClassVar[int | None] = 1  # None: one or more; lists of tensors are then taken apart
+    view: ClassVar[bool] = False  # the output shares its input's memory
+    keeps_output: ClassVar[bool] = False  # autograd keeps the output, so nothing may write into it
+    keeps_input: ClassVar[bool] = True  # autograd keeps the input
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def infer(self, *inputs: Shape) -> Shape | list[Shape]:
+        """Output shape (a list of shapes where the op gives a list). Raises OpError."""
+        raise NotImplementedError
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Name → weight, in the order of the state_dict."""
+        return {}
+
+    def macs(self, inputs: Sequence[Shape], output: Shape) -> int:
+        """Multiply-adds of one sample; only those of convolutions and linear layers are counted."""
+        return 0
+
+    def window(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+        """(effective kernel, stride, padding) by spatial axis for ops with a window; None for the others."""
+        return None
+
+    def torch(self, *inputs: Shape) -> TorchModule | TorchExpression:
+        """The module or expression that computes the op in PyTorch."""
+        raise NotImplementedError
+
+    def torch_module(self, *inputs: Shape) -> TorchModule:
+        """As ``torch``, but always a module, for a place in an ``nn.Sequential``. For ops with one input."""
+        form = self.torch(*inputs)
+        assert isinstance(form, TorchModule), f"{self.name} needs a module form"
+        return form
+
+    def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+        """Add the nodes of the op in eval mode; gives the names of its outputs (an input's name where it does nothing)."""
+        raise NotImplementedError
+
+    def as_affine(self, values: Mapping[str, Array]) -> tuple[Array, Array] | None:
+        """(scale, shift) by channel, in float64, where the op is that in eval mode."""
+        return None
+
+    def absorb_affine(self, values: Mapping[str, Array], scale: Array, shift: Array) -> dict[str, Array] | None:
+        """The weights with a following ``y * scale + shift`` by output channel worked in, in float64; None if it can't be."""
+        return None
+
+    def summary(self) -> str:
+        """The op with the arguments that matter, for a table: ``conv 7×7 /2 p3``."""
+        return self.name
+
+    @classmethod
+    def signature(cls) -> Signature:
+        """The arguments, read off the fields."""
+        return _signature(cls)
+
+    @classmethod
+    def of(cls, *args: Any, **kwargs: Any) -> Op:
+        """The op with these arguments, each checked. Raises ArgumentError."""
+        signature = cls.signature()
+        if len(args) > len(signature.arguments):
+            raise ArgumentError("too-many-arguments", f"`{cls.name}` takes {len(signature.arguments)} arguments, not {len(args)}")
+        given = dict(zip((a.name for a in signature.arguments), args, strict=False))
+        for name, value in kwargs.items():
+            if name in given:
+                raise ArgumentError("doubled-argument", f"`{cls.name}` got `{name}` twice", argument=name)
+            given[name] = value
+        return cls.bind(given)
+
+    @classmethod
+    def bind(cls, given: Mapping[str, Any]) -> Op:
+        """The op with these named arguments. Raises ArgumentError at the first that is unknown, missing or wrong."""
+        checked: dict[str, Any] = {}
+        signature = cls.signature()
+        for argument in signature.arguments:
+            if argument.name in given:
+                checked[argument.name] = check(cls, argument, given[argument.name])
+            elif argument.required:
+                raise ArgumentError("missing-argument", f"`{cls.name}` needs `{argument.name}`", argument=argument.name)
+            else:
+                checked[argument.name] = argument.default
+        if unknown := [name for name in given if name not in checked]:
+            raise ArgumentError("unknown-argument", f"`{cls.name}` has no argument `{unknown[0]}`", argument=unknown[0])
+        return cls(**checked)
+
+    def given(self) -> dict[str, Any]:
+        """The arguments that differ from their defaults, in order, with the required ones always."""
+        return {
+            a.name: getattr(self, a.name)
+            for a in self.signature().arguments
+            if a.required or getattr(self, a.name) != a.default
+        }
+
+
+def check(cls: type[Op], argument: Argument, value: Any) -> Any:
+    """The value as the op keeps it. Raises ArgumentError."""
+    try:
+        return argument.kind.check(value)
+    except ValueError as e:
+        raise ArgumentError(
+            "wrong-argument",
+            f"`{argument.name}` of `{cls.name}` must be {argument.kind.expected}",
+            argument=argument.name,
+            found=str(e) or f"this is {value!r}",
+        ) from None
+
+
+@lru_cache(maxsize=None)
+def _signature(cls: type[Op]) -> Signature:
+    hints = get_type_hints(cls, include_extras=True)
+    arguments: list[Argument] = []
+    for field in fields(cls):  # pyright: ignore[reportArgumentType]
+        kind = next(k for k in getattr(hints[field.name], "__metadata__", ()) if isinstance(k, Kind))
+        required = field.default is MISSING
+        default = None if required else field.default
+        shown = str(field.metadata.get("shown", repr(default)))
+        if not required and default is not None:
+            default = kind.check(default)
+        arguments.append(Argument(field.name, kind, required, default, shown))
+    return Signature(cls.name, tuple(arguments))
+
+
+OPS: dict[str, type[Op]] = {}
+
+C = TypeVar("C", bound=type[Op])
+
+
+@dataclass_transform(frozen_default=True)
+def op(name: str) -> Callable[[C], C]:
+    """Declare an op: makes the class a frozen dataclass and puts it into ``OPS`` under ``name``."""
+
+    def declare(cls: C) -> C:
+        made: Any = dataclass(frozen=True)(cls)
+        made.name = name
+        OPS[name] = made
+        return made
+
+    return declare
