@@ -1,0 +1,54 @@
+# The README's two commands, and a few for people who work on archc. Each installs what it needs into .venv first.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+JOBS ?= 2
+
+.PHONY: demo test lint types imports pytest bench generated goldens clean
+
+demo: .venv/.runs  ## summarise ResNet-50, build it to source and ONNX, run both on one input
+	$(BIN)/python tests/demo.py
+
+test: lint types imports pytest  ## all that CI checks
+
+lint: .venv/.develops
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.develops
+	$(BIN)/pyright
+
+imports: .venv/.develops
+	$(BIN)/lint-imports
+
+pytest: .venv/.develops
+	$(PYTEST) -n $(JOBS)
+
+bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
+	$(PYTEST) tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider --benchmarks-table -q
+
+generated: .venv/.develops  ## write generated/ anew
+	$(BIN)/python -m tests.generated
+
+goldens: .venv/.develops  ## write the goldens of the tests anew; read the diff
+	$(PYTEST) -n $(JOBS) --update-goldens
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "archc needs Python 3.11 or newer: no $(PYTHON) here (make PYTHON=python3 …)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# torch first and by its pinned version, so that nothing else brings another one along.
+.venv/.runs: .venv/.made pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) -e '.[onnx,torch,runtime]'
+	@touch $@
+
+.venv/.develops: .venv/.runs pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	@touch $@
