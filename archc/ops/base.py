@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, dataclass_transform, get_type_hints
 
@@ -82,6 +83,28 @@ class Weight:
     init: Init
     buffer: bool = False
     dtype: str = "float32"  # or "int64"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an output position reads along one axis.
+
+    Position ``j`` of the output's axis reads the ``size`` positions of the inputs' axis ``axis`` that begin at
+    ``start + j * stride``. Axes are those of ``Shape.dims``. ``size`` need not be whole: where the positions differ,
+    as in an upsampling, it is the narrowest band that holds all of them.
+    """
+
+    axis: int
+    size: int | Fraction = 1
+    stride: int | Fraction = 1
+    start: int | Fraction = 0
+
+    @staticmethod
+    def spanning(axis: int, reads: Sequence[tuple[int, int]], stride: Fraction) -> Reach:
+        """The narrowest band at this stride that holds, for each output position, its (first, last) position read."""
+        start = min(first - j * stride for j, (first, _) in enumerate(reads))
+        end = max(last - j * stride for j, (_, last) in enumerate(reads))
+        return Reach(axis, end - start + 1, stride, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +192,18 @@ class Signature:
         return f"{self.name}({', '.join(parts)})"
 
 
+@lru_cache(maxsize=None)
+def _own_position(rank: int) -> tuple[Reach, ...]:
+    return tuple(Reach(axis) for axis in range(rank))
+
+
 class Op:
     """Base of all ops. A subclass is declared with ``@op("name")`` and states rules over batchless shapes."""
 
     name: ClassVar[str]
     arity: ClassVar[int | None] = 1  # None: one or more; lists of tensors are then taken apart
     view: ClassVar[bool] = False  # the output shares its input's memory
+    mixes: ClassVar[bool] = False  # every output position sees the whole map
     keeps_output: ClassVar[bool] = False  # autograd keeps the output, so nothing may write into it
     keeps_input: ClassVar[bool] = True  # autograd keeps the input
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -194,6 +223,21 @@ class Op:
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
         """(effective kernel, stride, padding) by spatial axis for ops with a window; None for the others."""
         return None
+
+    def reach(self, inputs: Sequence[Shape], output: Shape) -> Sequence[Reach | None]:
+        """For each axis of the output, what a position along it reads; None where it reads a whole map.
+
+        An axis of the inputs that no entry names is read whole as well. By default an op with a window slides it over
+        the axes after the channels, one that ``mixes`` reads everything, and any other reads its own position.
+        """
+        if self.mixes:
+            return (None,) * len(output.dims)
+        window = self.window()
+        if window is None:
+            return _own_position(len(output.dims))
+        sizes, strides, paddings = window
+        slid = [Reach(i + 1, k, s, -p) for i, (k, s, p) in enumerate(zip(sizes, strides, paddings, strict=True))]
+        return [Reach(0), *slid]
 
     def torch(self, *inputs: Shape) -> TorchModule | TorchExpression:
         """The module or expression that computes the op in PyTorch."""
