@@ -202,10 +202,11 @@ class Op:
 
     name: ClassVar[str]
     arity: ClassVar[int | None] = 1  # None: one or more; lists of tensors are then taken apart
-    view: ClassVar[bool] = False  # the output shares its input's memory
+    view: ClassVar[bool] = False  # the output may share its input's memory
     mixes: ClassVar[bool] = False  # every output position sees the whole map
     keeps_output: ClassVar[bool] = False  # autograd keeps the output, so nothing may write into it
     keeps_input: ClassVar[bool] = True  # autograd keeps the input
+    inplace: ClassVar[bool] = False  # the module takes ``inplace=True``
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def infer(self, *inputs: Shape) -> Shape | list[Shape]:
