@@ -27,7 +27,7 @@ pytest: .venv/.develops
 	$(PYTEST) -n $(JOBS)
 
 bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
-	$(PYTEST) tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider --benchmarks-table -q
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q
 
 generated: .venv/.develops  ## write generated/ anew
 	$(BIN)/python -m tests.generated

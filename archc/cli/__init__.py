@@ -1,0 +1,90 @@
+"""The command line. Commands are thin and stand in one file each; what they need is imported when they run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from archc.version import __version__
+
+# Command → its one line in `archc --help`; the command itself is `command` in the module of that name.
+COMMANDS = {
+    "summarize": "Show a network layer by layer, with its shapes and costs.",
+    "build": "Write a network as PyTorch source or as ONNX.",
+    "check": "Compile every variant of every spec, and test what it expects.",
+    "list": "List the networks of the library.",
+    "expand": "Write a network as a spec in which every value is resolved.",
+}
+
+BAD_INPUT, FAILED_CHECK, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+
+
+class Commands(click.Group):
+    """Imports a command when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"archc.cli.{cmd_name}").command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"There is no command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="archc", message="%(prog)s %(version)s")
+def group() -> None:
+    """A compiler for convolutional networks: from a YAML spec to tables, PyTorch and ONNX.
+
+    SPEC is a file (net.yaml), one variant of a file (net.yaml:small), or a network of the library (resnet50).
+    """
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0, 1 where a check failed, 2 for bad input, 130 on Ctrl-C."""
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    try:
+        code = group.main(args, prog_name="archc", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return code
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except click.ClickException as e:
+        e.show()
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What reads our output has gone. Python would complain again when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as e:
+        from archc.cli.failures import explain
+
+        message = explain(e)
+        if message is None:
+            raise
+        click.echo(message, err=True)
+        return BAD_INPUT

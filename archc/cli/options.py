@@ -1,0 +1,113 @@
+"""The options that several commands share, and how their text becomes values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Input = list[int] | dict[str, list[int]]
+
+
+class Size(click.ParamType):
+    """``3x96x96``, or ``image=3x96x96``: a shape without the batch, for the network's one input or for a named one."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str | None, list[int]]:
+        name, equals, size = str(value).rpartition("=")
+        if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", size, re.ASCII) or (equals and not name):
+            self.fail(f"{value!r} is no size such as 3x96x96 or image=3x96x96 (without the batch)", param, ctx)
+        return name or None, [int(n) for n in size.split("x")]
+
+
+class Setting(click.ParamType):
+    """``key=value``, the value read as in a spec."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        key, equals, text = str(value).partition("=")
+        if not equals or not key.isidentifier():
+            self.fail(f"{value!r} is not of the form key=value", param, ctx)
+        return key, read_value(text, f"--set {key}")
+
+
+class Bytes(click.ParamType):
+    """A number of bytes: ``1000``, ``64Mi``, ``2G``."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", str(value), re.ASCII)
+        if not match:
+            self.fail(f"{value!r} is no size such as 1000, 64Mi or 2G", param, ctx)
+        number, unit = match.groups()
+        return int(float(number) * (1024 if "i" in (unit or "") else 1000) ** " KMGT".index((unit or " ")[0]))
+
+
+def read_value(text: str, name: str) -> Any:
+    """The value that ``text`` stands for in a spec: a number, a boolean, text, or a list. Raises CompileError."""
+    from archc.diagnostics.collector import Collector
+    from archc.diagnostics.span import Source
+    from archc.language.syntax import Mapping, Node, Scalar, parse
+
+    def plain(node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return node.value
+        if isinstance(node, Mapping):
+            raise click.UsageError(f"{name}: a parameter is a number, a boolean, text or a list, never a mapping")
+        return [plain(item) for item in node.items]
+
+    collector = Collector()
+    node = parse(Source(name, text), collector)
+    collector.check()
+    return None if node is None else plain(node)
+
+
+def network_options(command: F) -> F:
+    """``--set`` and ``--input``: what a caller may change of a network."""
+    for option in (
+        click.option(
+            "--input", "inputs", type=Size(), multiple=True, metavar="CxHxW",
+            help="Another input size, without the batch: 3x96x96; name=3x96x96 where there are several.",
+        ),
+        click.option(
+            "--set", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE",
+            help="Give one of the spec's params another value; may be repeated.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def input_of(sizes: Sequence[tuple[str | None, list[int]]]) -> Input | None:
+    """The sizes given by ``--input``, as a spec writes ``input``. Raises click.UsageError where they contradict."""
+    if not sizes:
+        return None
+    names = [name for name, _ in sizes]
+    if len(set(names)) != len(names) or (None in names and len(names) > 1):
+        raise click.UsageError(
+            "--input is given twice for one input; name them: --input image=3x96x96 --input depth=1x96x96"
+        )
+    if names == [None]:
+        return sizes[0][1]
+    return {name: size for name, size in sizes if name is not None}
+
+
+def params_of(settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The values given by ``--set``. Raises click.UsageError where one is given twice."""
+    params: dict[str, Any] = {}
+    for key, value in settings:
+        if key in params:
+            raise click.UsageError(f"--set {key} is given twice")
+        params[key] = value
+    return params

@@ -1,0 +1,42 @@
+"""The compiler itself, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+import archc
+from tests.benchmarks.measure import Report, seconds
+
+SPEC = """\
+name: deep
+input: [8, 32, 32]
+params: {blocks: 1}
+blocks:
+  unit:
+    conv: conv(8, 3, padding=1, bias=False)
+    bn: batch_norm
+    relu: relu
+    sum <- relu, x: add
+body:
+  for i in range(blocks):
+    - unit
+"""
+
+
+def test_resnet50_compiles_in_fifteen_milliseconds(report: Report) -> None:
+    archc.compile("resnet50")
+    took = median(seconds(lambda: archc.compile("resnet50")) for _ in range(20)) * 1000
+    report.add("compile resnet50, in process", f"{took:.1f} ms", wanted="< 15 ms")
+    assert took < 15
+
+
+def test_compile_time_is_linear_in_the_layers(report: Report, tmp_path: Path) -> None:
+    spec = tmp_path / "deep.yaml"
+    spec.write_text(SPEC)
+    each: dict[int, float] = {}
+    for layers in (100, 1_000, 10_000):
+        took = median(seconds(lambda: archc.compile(str(spec), blocks=layers // 4)) for _ in range(3))  # noqa: B023
+        each[layers] = took * 1000 / layers
+        report.add(f"compile {layers:,} layers", f"{took * 1000:,.1f} ms", ratio=f"{each[layers]:.4f} ms a layer")
+    assert each[10_000] < 1.5 * each[1_000]
