@@ -258,8 +258,13 @@ class Op:
         """(scale, shift) by channel, in float64, where the op is that in eval mode."""
         return None
 
-    def absorb_affine(self, values: Mapping[str, Array], scale: Array, shift: Array) -> dict[str, Array] | None:
-        """The weights with a following ``y * scale + shift`` by output channel worked in, in float64; None if it can't be."""
+    def absorb_affine(
+        self, values: Mapping[str, Array], scale: Array, shift: Array, *, output: Shape | None = None
+    ) -> dict[str, Array] | None:
+        """The weights with a following ``y * scale + shift`` by output channel worked in, in float64; None if it can't be.
+
+        ``output`` is the shape of ``y``: a linear layer makes channels only where its last axis is axis 1.
+        """
         return None
 
     def summary(self) -> str:

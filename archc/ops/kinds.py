@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from archc.ops.base import Kind
 
+MAX = 3.4028234663852886e38  # of float32, in which the network computes
+
 
 def _is_int(v: Any) -> bool:
     return isinstance(v, int) and not isinstance(v, bool)
@@ -30,6 +32,8 @@ def number(low: float | None = None, high: float | None = None) -> Kind:
     def check(v: Any) -> float:
         if isinstance(v, bool) or not isinstance(v, int | float):
             raise ValueError
+        if not abs(v) <= MAX:
+            raise ValueError("this is too large" if v == v else "this is no number")
         if (low is not None and not v >= low) or (high is not None and not v <= high):
             raise ValueError
         return float(v)
@@ -86,6 +90,7 @@ Int = Annotated[int, integer()]
 Positive = Annotated[int, integer(1)]
 Natural = Annotated[int, integer(0)]
 Float = Annotated[float, number()]
+Momentum = Annotated[float | None, optional(number(0, 1))]
 NonNegative = Annotated[float, number(0)]
 Probability = Annotated[float, number(0, 1)]
 Bool = Annotated[bool, Kind("true or false", _boolean)]
@@ -98,3 +103,8 @@ Natural1 = Annotated[tuple[int, ...], size(1, 0)]
 def compact(v: tuple[int, ...]) -> int | tuple[int, ...]:
     """(3, 3) as 3, since that is how people write it."""
     return v[0] if len(set(v)) == 1 else v
+
+
+def written(value: Any) -> Any:
+    """A default as the user writes it; the op keeps it as its kind makes it."""
+    return value
