@@ -204,6 +204,7 @@ class Op:
     arity: ClassVar[int | None] = 1  # None: one or more; lists of tensors are then taken apart
     view: ClassVar[bool] = False  # the output may share its input's memory
     mixes: ClassVar[bool] = False  # every output position sees the whole map
+    shape_only: ClassVar[frozenset[int]] = frozenset()  # places of inputs of which only the shape is read
     keeps_output: ClassVar[bool] = False  # autograd keeps the output, so nothing may write into it
     keeps_input: ClassVar[bool] = True  # autograd keeps the input
     inplace: ClassVar[bool] = False  # the module takes ``inplace=True``
