@@ -13,45 +13,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 Input = list[int] | dict[str, list[int]]
 
 
-class Size(click.ParamType):
+def size(text: str) -> tuple[str | None, list[int]]:
     """``3x96x96``, or ``image=3x96x96``: a shape without the batch, for the network's one input or for a named one."""
-
-    name = "size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str | None, list[int]]:
-        name, equals, size = str(value).rpartition("=")
-        if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", size, re.ASCII) or (equals and not name):
-            self.fail(f"{value!r} is no size such as 3x96x96 or image=3x96x96 (without the batch)", param, ctx)
-        return name or None, [int(n) for n in size.split("x")]
+    name, equals, sizes = text.rpartition("=")
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", sizes, re.ASCII) or (equals and not name):
+        raise click.BadParameter(f"{text!r} is no size such as 3x96x96 or image=3x96x96 (without the batch)")
+    return name or None, [int(n) for n in sizes.split("x")]
 
 
-class Setting(click.ParamType):
+def setting(text: str) -> tuple[str, Any]:
     """``key=value``, the value read as in a spec."""
-
-    name = "key=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        key, equals, text = str(value).partition("=")
-        if not equals or not key.isidentifier():
-            self.fail(f"{value!r} is not of the form key=value", param, ctx)
-        return key, read_value(text, f"--set {key}")
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise click.BadParameter(f"{text!r} is not of the form key=value")
+    return key, read_value(value, f"--set {key}")
 
 
-class Bytes(click.ParamType):
+def byte_count(text: str) -> int:
     """A number of bytes: ``1000``, ``64Mi``, ``2G``."""
-
-    name = "bytes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", str(value), re.ASCII)
-        if not match:
-            self.fail(f"{value!r} is no size such as 1000, 64Mi or 2G", param, ctx)
-        number, unit = match.groups()
-        return int(float(number) * (1024 if "i" in (unit or "") else 1000) ** " KMGT".index((unit or " ")[0]))
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", text, re.ASCII)
+    if not match:
+        raise click.BadParameter(f"{text!r} is no size such as 1000, 64Mi or 2G")
+    number, unit = match[1], match[2] or " "
+    return int(float(number) * (1024 if unit.endswith("i") else 1000) ** " KMGT".index(unit[0]))
 
 
 def read_value(text: str, name: str) -> Any:
@@ -77,11 +61,11 @@ def network_options(command: F) -> F:
     """``--set`` and ``--input``: what a caller may change of a network."""
     for option in (
         click.option(
-            "--input", "inputs", type=Size(), multiple=True, metavar="CxHxW",
+            "--input", "inputs", type=size, multiple=True, metavar="CxHxW",
             help="Another input size, without the batch: 3x96x96; name=3x96x96 where there are several.",
         ),
         click.option(
-            "--set", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE",
+            "--set", "settings", type=setting, multiple=True, metavar="KEY=VALUE",
             help="Give one of the spec's params another value; may be repeated.",
         ),
     ):  # fmt: skip
