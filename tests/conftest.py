@@ -12,7 +12,9 @@ Golden = Callable[[Path, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="write golden files anew instead of comparing with them")
+    parser.addoption(
+        "--update-goldens", action="store_true", help="write golden files anew instead of comparing with them"
+    )
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def _marks(label: Label, primary: bool) -> tuple[Mark, ...]:
     written = len(span.text.rstrip())
     line, column = span.source.position(span.start)
     last, end = span.source.position(span.start + written)
-    if not written:  # nothing but blanks, perhaps of several lines: those of the first, and a point where there are none
+    if not written:  # nothing but blanks: those on the first line, and a point where there are none
         end = max(column, min(column + span.end - span.start, len(span.source.line(line)) + 1))
     if last == line:
         return (Mark(line, column - 1, end - 1, text, primary),)
@@ -143,7 +143,7 @@ def _mark_rows(marks: list[Mark], line: Line, gutter: int, severity: str) -> lis
     for mark in sorted(marks, key=lambda m: (m.primary, m.start - m.end)):  # the primary's, then shorter ones, on top
         signs.put(begin(mark), mark.sign * (end(mark) - begin(mark)), style(mark))
     waiting = sorted((m for m in marks if m.text), key=lambda m: (begin(m), -end(m)))
-    if waiting and all(end(m) < end(waiting[-1]) and begin(m) < begin(waiting[-1]) for m in marks if m is not waiting[-1]):
+    if waiting and all(m is waiting[-1] or end(m) <= begin(waiting[-1]) for m in marks):
         last = waiting.pop()
         signs.put(end(last) + 1, last.text, style(last))
     rows = [signs]

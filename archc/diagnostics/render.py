@@ -33,7 +33,7 @@ class _Stream(Protocol):
 
 
 def use_color(stream: _Stream) -> bool:
-    """Whether to colour what goes to ``stream``: a terminal that can, unless ``NO_COLOR``; anywhere with ``FORCE_COLOR``."""
+    """Whether to colour ``stream``: a terminal that can, or anything with ``FORCE_COLOR``; nothing with ``NO_COLOR``."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -75,11 +75,10 @@ def _rows(d: Diagnostic, width: int) -> list[Row]:
     places = places[:MAX_EXCERPTS]
     gutter = max(len(str(number)) for place in places for number in place.lines)
     rows = [_title(d)]
-    for place in places:
-        first = place is places[0]
-        rows.extend(_place(place, gutter, width, d.severity, first))
+    for i, place in enumerate(places):
+        rows.extend(_place(place, gutter, width, d.severity, first=i == 0))
     notes = list(d.notes) + [f"and {_plural(hidden, 'more place')}"] * (hidden > 0)
-    if not places[0].source.text and d.primary.text:
+    if not d.span.source.text and d.primary.text:
         notes.insert(0, d.primary.text)
     if notes or d.help:
         rows.append(_frame(gutter))
@@ -104,8 +103,9 @@ def _place(place: Excerpt, gutter: int, width: int, severity: str, first: bool) 
     rows = [head] if first else [_frame(gutter), head]
     if not place.source.text:
         return rows
-    # One line marked by itself explains itself; where several are related, or a mark is a mere point, the line before helps.
-    context = first and (len(place.marks) > 1 or place.marks[0].start == place.marks[0].end)
+    # One marked line explains itself; where several places are related, or a mark is a mere point, the line before helps.
+    mark, *others = place.marks
+    context = first and (bool(others) or mark.start == mark.end)
     return [*rows, _frame(gutter), *draw(place, gutter, width - gutter - 3, severity, context)]
 
 

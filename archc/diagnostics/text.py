@@ -52,7 +52,7 @@ def clean_lines(text: str, limit: int = 40) -> list[str]:
 
 
 class Line:
-    """One line of a source as it is printed: tabs expanded, hidden characters shown, cut to ``width`` columns around ``focus``.
+    """A line of a source as printed: tabs expanded, hidden characters shown, cut to ``width`` columns around ``focus``.
 
     ``focus`` is a range of characters of the line (from 0) that is to stay in view, its start above all.
     """
