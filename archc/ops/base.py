@@ -336,7 +336,7 @@ def _signature(cls: type[Op]) -> Signature:
         kind = next(k for k in getattr(hints[field.name], "__metadata__", ()) if isinstance(k, Kind))
         required = field.default is MISSING
         default = None if required else field.default
-        shown = str(field.metadata.get("shown", repr(default)))
+        shown = str(field.metadata.get("shown", repr(default).replace("e-0", "e-")))
         if not required and default is not None:
             default = kind.check(default)
         arguments.append(Argument(field.name, kind, required, default, shown))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
 from archc.ops.base import Kind
 
@@ -13,12 +14,16 @@ def _is_int(v: Any) -> bool:
     return isinstance(v, int) and not isinstance(v, bool)
 
 
+def _refuse_whole_float(v: Any) -> None:
+    if isinstance(v, float) and v.is_integer():
+        raise ValueError(f"this is the number {v!r}; `int(…)`, `round(…)` and `//` give integers")
+
+
 def integer(least: int | None = None) -> Kind:
     expected = "an integer" if least is None else f"an integer of {least} or more"
 
     def check(v: Any) -> int:
-        if isinstance(v, float) and v.is_integer():
-            raise ValueError(f"this is the number {v!r}; `int(…)`, `round(…)` and `//` give integers")
+        _refuse_whole_float(v)
         if not _is_int(v) or (least is not None and v < least):
             raise ValueError
         return v
@@ -27,7 +32,13 @@ def integer(least: int | None = None) -> Kind:
 
 
 def number(low: float | None = None, high: float | None = None) -> Kind:
-    expected = "a number" + (f" from {low:g} to {high:g}" if low is not None and high is not None else f" of {low:g} or more" if low is not None else "")
+    expected = "a number" + (
+        f" from {low:g} to {high:g}"
+        if low is not None and high is not None
+        else f" of {low:g} or more"
+        if low is not None
+        else ""
+    )
 
     def check(v: Any) -> float:
         if isinstance(v, bool) or not isinstance(v, int | float):
@@ -41,16 +52,15 @@ def number(low: float | None = None, high: float | None = None) -> Kind:
     return Kind(expected, check)
 
 
-def size(rank: int, least: int) -> Kind:
-    expected = f"an integer of {least} or more" + (f", or a list of {rank}" if rank > 1 else "")
+def size(rank: int, least: int | None) -> Kind:
+    expected = integer(least).expected + (f", or a list of {rank}" if rank > 1 else "")
 
     def check(v: Any) -> tuple[int, ...]:
-        if isinstance(v, float) and v.is_integer():
-            raise ValueError(f"this is the number {v!r}; `int(…)`, `round(…)` and `//` give integers")
-        values = list(v) if isinstance(v, list | tuple) else [v] * rank
+        _refuse_whole_float(v)
+        values = list(cast("list[Any]", v)) if isinstance(v, list | tuple) else [v] * rank
         if len(values) != rank:
             raise ValueError(f"this is a list of {len(values)}")
-        if not all(_is_int(i) and i >= least for i in values):
+        if not all(_is_int(i) and (least is None or i >= least) for i in values):
             raise ValueError
         return tuple(values)
 
@@ -79,7 +89,7 @@ def _boolean(v: Any) -> bool:
 def _list_of(kind: Kind, v: Any) -> tuple[Any, ...]:
     if not isinstance(v, list | tuple):
         raise ValueError
-    return tuple(kind.check(i) for i in v)
+    return tuple(kind.check(i) for i in cast("list[Any]", v))
 
 
 def list_of(kind: Kind, what: str) -> Kind:
@@ -100,9 +110,14 @@ Positive1 = Annotated[tuple[int, ...], size(1, 1)]
 Natural1 = Annotated[tuple[int, ...], size(1, 0)]
 
 
-def compact(v: tuple[int, ...]) -> int | tuple[int, ...]:
+def compact(v: tuple[Any, ...]) -> Any:
     """(3, 3) as 3, since that is how people write it."""
     return v[0] if len(set(v)) == 1 else v
+
+
+def compacted(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with each size as people write it."""
+    return {name: compact(cast("tuple[Any, ...]", v)) if isinstance(v, tuple) else v for name, v in arguments.items()}
 
 
 def written(value: Any) -> Any:
