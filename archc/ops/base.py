@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, dataclass_transform, get_type_hints
 
 from archc.ops.shape import Shape
@@ -109,7 +109,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class TorchModule:
-    """The constructor call of an ``nn.Module``, as data: ``TorchModule("nn.Conv2d", {"in_channels": 3, …}, positional=3)``.
+    """The constructor call of an ``nn.Module``: ``TorchModule("nn.Conv2d", {"in_channels": 3, …}, positional=3)``.
 
     The first ``positional`` arguments are written without their names. ``helper`` is the source of the class, where
     it is not one of torch's.
@@ -123,7 +123,7 @@ class TorchModule:
 
 @dataclass(frozen=True, slots=True)
 class TorchExpression:
-    """A stateless Python expression over the inputs: ``TorchExpression("{0} + {1}")``; ``atom`` is false where it needs brackets."""
+    """A stateless expression over the inputs: ``TorchExpression("{0} + {1}", atom=False)``, which needs brackets."""
 
     template: str
     atom: bool = True
@@ -192,7 +192,7 @@ class Signature:
         return f"{self.name}({', '.join(parts)})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _own_position(rank: int) -> tuple[Reach, ...]:
     return tuple(Reach(axis) for axis in range(rank))
 
@@ -252,7 +252,7 @@ class Op:
         return form
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
-        """Add the nodes of the op in eval mode; gives the names of its outputs (an input's name where it does nothing)."""
+        """Add the op's nodes, in eval mode; gives the names of its outputs (an input's name where it does nothing)."""
         raise NotImplementedError
 
     def as_affine(self, values: Mapping[str, Array]) -> tuple[Array, Array] | None:
@@ -262,7 +262,7 @@ class Op:
     def absorb_affine(
         self, values: Mapping[str, Array], scale: Array, shift: Array, *, output: Shape | None = None
     ) -> dict[str, Array] | None:
-        """The weights with a following ``y * scale + shift`` by output channel worked in, in float64; None if it can't be.
+        """The weights with a following ``y * scale + shift`` by output channel worked in, in float64, or None.
 
         ``output`` is the shape of ``y``: a linear layer makes channels only where its last axis is axis 1.
         """
@@ -282,7 +282,8 @@ class Op:
         """The op with these arguments, each checked. Raises ArgumentError."""
         signature = cls.signature()
         if len(args) > len(signature.arguments):
-            raise ArgumentError("too-many-arguments", f"`{cls.name}` takes {len(signature.arguments)} arguments, not {len(args)}")
+            most = len(signature.arguments)
+            raise ArgumentError("too-many-arguments", f"`{cls.name}` takes {most} arguments, not {len(args)}")
         given = dict(zip((a.name for a in signature.arguments), args, strict=False))
         for name, value in kwargs.items():
             if name in given:
@@ -328,7 +329,7 @@ def check(cls: type[Op], argument: Argument, value: Any) -> Any:
         ) from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _signature(cls: type[Op]) -> Signature:
     hints = get_type_hints(cls, include_extras=True)
     arguments: list[Argument] = []
