@@ -1,0 +1,321 @@
+"""A graph as a spec in which every value is resolved: no blocks, loops, conditions or parameters are left.
+
+The text is a spec itself, and compiles to the same layers, paths and weights. Comments say where each layer was
+written, and how.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import PurePath
+from typing import Any, cast
+
+from archc.diagnostics.text import clean
+from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
+from archc.ops.base import Init, Op
+from archc.version import __version__
+
+_RESERVED = set("!&*?|>%@`\"'#,[]{}-:")
+_COMMENT_COLUMN = 64
+
+
+def expanded(graph: Graph) -> str:
+    """The spec of the graph's one variant, as YAML text."""
+    lines = [*_header(graph), "", *_sections(graph), *_outputs(graph), *_extras(graph)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+# Values
+
+
+def value_text(value: Any) -> str:
+    """A value as it stands in an expression."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, cast(Sequence[Any], value)))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def layer_text(op: Op) -> str:
+    """The layer as a spec writes it: the op with the arguments that are not its defaults."""
+    parts: list[str] = []
+    given = op.given()
+    for argument in op.signature().arguments:
+        if argument.name in given:
+            text = value_text(_shortest(op, argument.name, given[argument.name]))
+            parts.append(text if argument.required else f"{argument.name}={text}")
+    return op.name + (f"({', '.join(parts)})" if parts else "")
+
+
+def _shortest(op: Op, name: str, value: object) -> object:
+    """(3, 3) as 3 where the argument reads the two as the same."""
+    sizes: tuple[Any, ...] = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+    kind = next(a.kind for a in op.signature().arguments if a.name == name)
+    try:
+        return sizes[0] if sizes and kind.check(sizes[0]) == sizes else value
+    except ValueError:
+        return value
+
+
+def _plain(text: str) -> str:
+    """Text as a YAML scalar, quoted where it has to be."""
+    if text and text[0] not in _RESERVED and ": " not in text and " #" not in text and text.isprintable():
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _flow(value: Any) -> str:
+    """A value as a YAML flow collection."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in cast(Mapping[str, Any], value).items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, cast(Sequence[Any], value)))}]"
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+# The layers
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    depth: int
+    text: str
+    comment: str = ""
+
+    def __str__(self) -> str:
+        text = "  " * self.depth + self.text
+        return f"{text:<{_COMMENT_COLUMN}}# {self.comment}" if self.comment else text
+
+
+class _ShadowedError(Exception):
+    """A tensor has no name in a container, since a nearer child has it. ``inside`` is where it can be read still."""
+
+    def __init__(self, inside: Module, tensor: Tensor) -> None:
+        self.inside, self.tensor = inside, tensor
+
+
+class _Writer:
+    """Writes the tree of modules. ``aliases`` gives a second name to tensors at the start of a container."""
+
+    def __init__(self, graph: Graph, aliases: Mapping[Module, Mapping[Tensor, str]]) -> None:
+        self._graph, self._aliases = graph, aliases
+        self._built: dict[Module, set[str]] = {}  # the children that are finished, by their first name
+        self._prev = graph.inputs["x"] if list(graph.inputs) == ["x"] else None
+
+    def section(self, names: set[str]) -> Iterator[_Line]:
+        """What stands in one section: the root's children of these names."""
+        for name, child in _children(self._graph.root):
+            if name.partition(".")[0] in names:
+                yield from self._child(name, child, self._graph.root, 1)
+
+    def _child(self, name: str, child: Module | Node, within: Module, depth: int) -> Iterator[_Line]:
+        """A child; in a list its ``name`` is a dash."""
+        inputs = _read(child)
+        wiring = "" if _reads_previous(inputs, self._prev) else " <- " + self._references(inputs, within)
+        key = name if name == "-" else f"{name}{wiring}:"
+        if isinstance(child, Node):
+            yield _Line(depth, f"{key} {_plain(layer_text(child.op))}", _provenance(child))
+        else:
+            yield _Line(depth, key, _provenance(child))
+            self._prev = inputs[0] if inputs else self._prev
+            yield from self._body(child, depth + 1)
+        self._prev = _given(child)
+        self._built.setdefault(within, set()).add(name.partition(".")[0])
+
+    def _body(self, module: Module, depth: int) -> Iterator[_Line]:
+        children = _children(module)
+        aliases = self._aliases.get(module, {})
+        for tensor, name in aliases.items():
+            yield _Line(depth, f"{name} <- {self._reference(tensor, module)}: tuple", "a nearer child has its name")
+            self._prev = None
+        self._built[module] = set(aliases.values())
+        dashes = module.kind == "list" and _fits_list(children, self._prev)
+        for name, child in children:
+            yield from self._child("-" if dashes else name, child, module, depth)
+            self._built[module].add(name.partition(".")[0])
+
+    def _references(self, tensors: Sequence[Tensor], within: Module) -> str:
+        return ", ".join(self._reference(t, within) for t in tensors)
+
+    def _reference(self, tensor: Tensor, within: Module) -> str:
+        """The tensor by its nearest name."""
+        passed: list[Module] = []
+        container: Module | None = within
+        while container is not None:
+            alias = self._aliases.get(container, {}).get(tensor)
+            if alias in self._built.get(container, ()):
+                return f"{alias}[0]"
+            if (path := _relative(tensor, container)) is not None:
+                first = path.partition(".")[0]
+                hiding = [m for m in passed if first in self._built.get(m, ())]
+                if hiding and tensor is not self._prev:
+                    raise _ShadowedError(hiding[-1], tensor)
+                return "prev" if hiding else path
+            passed.append(container)
+            container = container.parent
+        return tensor.name  # an input of the network
+
+
+def _sections(graph: Graph) -> list[str]:
+    aliases: dict[Module, dict[Tensor, str]] = {}
+    while True:
+        writer = _Writer(graph, aliases)
+        lines: list[str] = []
+        try:
+            for section, names in graph.sections.items():
+                body = [str(line) for line in writer.section(set(names))]
+                lines += [f"{section}:", *body] if body else []
+        except _ShadowedError as hidden:
+            known = aliases.setdefault(hidden.inside, {})
+            known[hidden.tensor] = f"outer-{len(known)}"
+        else:
+            return lines
+
+
+def _children(module: Module) -> list[tuple[str, Module | Node]]:
+    """The children in the order in which they were built, those of namespaces by their dotted names.
+
+    Left out is what built nothing: whatever reads it reads what came before it.
+    """
+    found: list[tuple[int, str, Module | Node]] = []
+
+    def gather(container: Module, prefix: str) -> None:
+        for name, child in container.children.items():
+            if isinstance(child, Module) and child.kind == "namespace":
+                gather(child, f"{prefix}{name}.")
+            elif (first := _first(child)) is not None:
+                found.append((first, prefix + name, child))
+
+    gather(module, "")
+    return [(name, child) for _, name, child in sorted(found, key=lambda f: f[0])]
+
+
+def _read(child: Module | Node) -> list[Tensor]:
+    """What a child reads: a node its inputs, a container the tensor that it starts from."""
+    return [t for t in child.inputs[: None if isinstance(child, Node) else 1] if isinstance(t, Tensor)]
+
+
+def _given(child: Module | Node) -> Tensor | None:
+    """What the child after this one reads, if it says nothing else; None for a list."""
+    if isinstance(child, Node):
+        return None if child.many else child.output
+    return _given(_children(child)[-1][1])
+
+
+def _reads_previous(inputs: Sequence[Tensor], previous: Tensor | None) -> bool:
+    return not inputs or (len(inputs) == 1 and inputs[0] is previous)
+
+
+def _fits_list(children: Sequence[tuple[str, Module | Node]], previous: Tensor | None) -> bool:
+    """Whether these are the items of a list: numbered from 0, each on the one before; a mapping would be spliced in."""
+    for i, (name, child) in enumerate(children):
+        if name != str(i) or not _reads_previous(_read(child), previous):
+            return False
+        if isinstance(child, Module) and not (child.kind == "list" and _fits_list(_children(child), previous)):
+            return False
+        previous = _given(child)
+    return True
+
+
+def _first(child: Module | Node) -> int | None:
+    """The place of the first node of the child among all nodes."""
+    return child.index if isinstance(child, Node) else min((n.index for n in child.nodes()), default=None)
+
+
+def _relative(tensor: Tensor, container: Module) -> str | None:
+    """The path of the tensor from within a container; None if it is not made there."""
+    if tensor.producer is None:
+        return None
+    path, start = tensor.producer.path, container.path + "." if container.path else ""
+    if not path.startswith(start):
+        return None
+    return path[len(start) :] + (f"[{tensor.index}]" if tensor.producer.many else "")
+
+
+def _provenance(child: Module | Node) -> str:
+    """How the layer was written, and where; then where the blocks were called that it stands in."""
+    origin = child.origin
+    if origin is None:
+        return ""
+    outer = child.parent.origin if child.parent else None
+    places: list[str] = []
+    step: Origin | None = origin
+    while step is not None and step is not outer:
+        places.append(f"{clean(step.span.text, 60)} · {PurePath(step.span.source.name).name}:{step.span.line}")
+        step = step.parent
+    return " ← ".join(places)
+
+
+# What stands around the layers
+
+
+def _header(graph: Graph) -> list[str]:
+    lines = [f"# {graph.spec_name or graph.variant}, every value resolved by archc {__version__}."]
+    if graph.params:
+        lines.append("# From " + ", ".join(f"{k} = {clean(_param(v), 80)}" for k, v in graph.params.items()) + ".")
+    lines.append(f"name: {_plain(graph.name)}")
+    lines += [f"description: {_quoted(graph.title)}"] if graph.title != graph.name else []
+    lines += [f"source: {_quoted(graph.source)}"] if graph.source else []
+    shapes = {name: list(tensor.shape.dims) for name, tensor in graph.inputs.items()}
+    lines.append(f"input: {_flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
+    return [*lines, f"variants: {{{graph.variant}: }}"]
+
+
+def _param(value: Any) -> str:
+    name = getattr(value, "name", None)
+    return str(name) if name is not None else value_text(value)
+
+
+def _outputs(graph: Graph) -> Iterator[str]:
+    modes = {"outputs": graph.outputs}
+    if list(graph.train_outputs.items()) != list(graph.outputs.items()):
+        modes["train_outputs"] = graph.train_outputs
+    for key, outputs in modes.items():
+        yield f"{key}:"
+        for name, tensor in outputs.items():
+            yield f"  {name}: {_relative(tensor, graph.root) or tensor.name}"
+
+
+def _extras(graph: Graph) -> Iterator[str]:
+    if entries := list(_init(graph)):
+        yield from ("init:", *entries)
+    if graph.preprocess:
+        yield f"preprocess: {_flow(graph.preprocess)}"
+    if graph.labels:
+        yield f"labels: {_flow(graph.labels)}"
+
+
+def _init(graph: Graph) -> Iterator[str]:
+    keys = [entry.key for entry in graph.state]
+    ops = {node.op.name for node in graph.nodes}
+    for (names, pattern), group in groupby(graph.init, key=lambda r: (r.ops, r.pattern)):
+        rules = list(group)
+        if pattern is None:
+            if ops.intersection(names):
+                yield f"  {', '.join(names)}: {{{', '.join(f'{r.weight}: {_quote_init(r)}' for r in rules)}}}"
+        elif any(_matches(pattern, key) for key in keys):
+            yield f"  {_quoted(pattern)}: {_initialiser(rules[-1].init)}"
+
+
+def _quote_init(rule: InitRule) -> str:
+    """An initialiser within a flow mapping, where a comma would end it."""
+    text = _initialiser(rule.init)
+    return f"'{text}'" if "," in text else text
+
+
+def _initialiser(init: Init) -> str:
+    arguments = ", ".join(f"{name}={value_text(value)}" for name, value in init.args)
+    return init.name + (f"({arguments})" if arguments else "")
+
+
+def _matches(pattern: str, key: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), key) is not None
