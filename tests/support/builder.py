@@ -49,8 +49,10 @@ class Builder:
         assert isinstance(first, Tensor)
         return first
 
-    def add(self, name: str, op: str | Op, *args: Any, on: Tensor | Sequence[Tensor] | None = None, **kwargs: Any) -> Any:
-        """A child ``name`` of the open module, on ``prev`` if ``on`` is not given; gives its tensor, or its list of them."""
+    def add(
+        self, name: str, op: str | Op, *args: Any, on: Tensor | Sequence[Tensor] | None = None, **kwargs: Any
+    ) -> Any:
+        """A child ``name`` of the open module, on ``prev`` if ``on`` is not given; gives its tensor, or a list."""
         made = OPS[op].of(*args, **kwargs) if isinstance(op, str) else op
         inputs = self._read(on) if made.arity != 0 else ()
         shapes = [t.shape for t in inputs]
@@ -80,7 +82,12 @@ class Builder:
 
     @contextmanager
     def module(
-        self, name: str, *, kind: Kind = "mapping", block: str | None = None, on: Tensor | Sequence[Tensor] | None = None
+        self,
+        name: str,
+        *,
+        kind: Kind = "mapping",
+        block: str | None = None,
+        on: Tensor | Sequence[Tensor] | None = None,
     ) -> Iterator[Module]:
         """A child with a body of its own; it reads ``prev``, or ``on``, and gives what its last child gives."""
         inputs = self._read(on)
@@ -101,7 +108,10 @@ class Builder:
         self._section = None
 
     def graph(
-        self, outputs: Mapping[str, Tensor] | None = None, train_outputs: Mapping[str, Tensor] | None = None, **fields: Any
+        self,
+        outputs: Mapping[str, Tensor] | None = None,
+        train_outputs: Mapping[str, Tensor] | None = None,
+        **fields: Any,
     ) -> Graph:
         """The graph; the one output is the last tensor, called ``y``, unless ``outputs`` says otherwise."""
         if outputs is None:

@@ -1,0 +1,59 @@
+"""The lines above and below a table."""
+
+from __future__ import annotations
+
+from archc.backends.table.columns import shape_text
+from archc.diagnostics.text import clean
+from archc.graph.cost import Cost
+from archc.graph.graph import Graph
+
+
+def head(graph: Graph, cost: Cost) -> list[str]:
+    """What it is a table of, and what its numbers mean."""
+    first = [graph.title, graph.source, graph.spec_name]
+    inputs = ", ".join(f"{name} {shape_text([t.shape])}" for name, t in graph.inputs.items())
+    of = " of one sample" if cost.batch > 1 else ""
+    conventions = f"MACs: multiply-adds of conv and linear{of}; FLOPs = 2 × MACs"
+    return [
+        " · ".join(clean(part) for part in first if part),
+        f"input{'s' if len(graph.inputs) > 1 else ''} {inputs} · {cost.mode} · {conventions}",
+    ]
+
+
+def totals(graph: Graph, cost: Cost) -> list[str]:
+    """The sums, and the outputs where there are several."""
+    t = cost.total
+    idle = sum(n.params for n in cost.nodes if not n.live)
+    of = f"all trainable; {idle:,} in layers that {cost.mode} does not run" if idle else "all trainable"
+    lines = [
+        f"parameters {t.params:,} ({of}) · {binary(t.param_bytes)} as fp32"
+        f" · MACs {decimal(t.macs)} · FLOPs {decimal(t.flops)}",
+        f"activations {decimal(t.activations)} (numbers that conv and linear give)"
+        f" · peak memory of inference {binary(t.peak_activation_bytes)} (batch {cost.batch})",
+    ]
+    outputs = graph.outputs_of(cost.mode)
+    if len(outputs) > 1:
+        lines.append("outputs " + ", ".join(f"{name} {shape_text([t.shape])}" for name, t in outputs.items()))
+    return lines
+
+
+def decimal(n: int) -> str:
+    """``4.089 G``: four figures and a power of 1000; exact below a million."""
+    value, units = float(n), ["", "K", "M", "G", "T", "P", "E"]
+    if n < 1_000_000:
+        return f"{n:,}"
+    while value >= 999.95 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    digits = 3 if value < 10 else 2 if value < 100 else 1
+    return f"{value:.{digits}f} {units[0]}"
+
+
+def binary(n: int) -> str:
+    """Bytes as ``97.5 MiB``."""
+    value, units = float(n), ["KiB", "MiB", "GiB", "TiB"]
+    if n < 1024:
+        return f"{n} bytes"
+    value /= 1024
+    while value >= 1023.95 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:,.1f} {units[0]}"
