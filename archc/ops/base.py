@@ -337,11 +337,16 @@ def _signature(cls: type[Op]) -> Signature:
         kind = next(k for k in getattr(hints[field.name], "__metadata__", ()) if isinstance(k, Kind))
         required = field.default is MISSING
         default = None if required else field.default
-        shown = str(field.metadata.get("shown", repr(default).replace("e-0", "e-")))
+        shown = str(field.metadata.get("shown", _as_written(default)))
         if not required and default is not None:
             default = kind.check(default)
         arguments.append(Argument(field.name, kind, required, default, shown))
     return Signature(cls.name, tuple(arguments))
+
+
+def _as_written(default: Any) -> str:
+    """1e-5, not 1e-05; double quotes."""
+    return f'"{default}"' if isinstance(default, str) else repr(default).replace("e-0", "e-")
 
 
 OPS: dict[str, type[Op]] = {}

@@ -39,6 +39,7 @@ class ConvTranspose(Op):
         example(4, 3, stride=2, padding=1, output_padding=1, groups=2, bias=False, on=[6, 4, 3]),
         example(2, [3, 2], stride=[1, 3], padding=[1, 0], output_padding=[0, 1], dilation=[2, 1], on=[3, 4, 4]),
         example(2, 1, stride=3, on=[2, 3, 3]),
+        example(2, 3, padding=[0, 1], output_padding=1, dilation=2, on=[2, 2, 3]),  # more than the stride
     )
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -101,16 +102,28 @@ class ConvTranspose(Op):
         return TorchModule("nn.ConvTranspose2d", args, positional=3)
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+        x, ends, output_padding = self._onnx_ends(e, inputs[0])
         return e.node(
             "ConvTranspose",
-            [inputs[0], e.weight("weight"), *([e.weight("bias")] if e.has("bias") else [])],
+            [x, e.weight("weight"), *([e.weight("bias")] if e.has("bias") else [])],
             kernel_shape=list(self.kernel_size),
             strides=list(self.stride),
-            pads=[*self.padding, *self.padding],
-            output_padding=list(self.output_padding),
+            pads=[*self.padding, *ends],
+            output_padding=list(output_padding),
             dilations=list(self.dilation),
             group=self.groups,
         )
+
+    def _onnx_ends(self, e: OnnxEmitter, x: str) -> tuple[str, Sequence[int], Sequence[int]]:
+        """The input, and what is cut off and added at the end of each axis of the output."""
+        if all(o < s for o, s in zip(self.output_padding, self.stride, strict=True)):
+            return x, self.padding, self.output_padding
+        # PyTorch allows more, up to the dilation, but runtimes don't. Zeros after the input make room for it.
+        cut = [p - o for p, o in zip(self.padding, self.output_padding, strict=True)]
+        more = [max(0, -(c // s)) for c, s in zip(cut, self.stride, strict=True)]
+        if any(more):
+            x = e.node("Pad", [x, e.constant([0, 0, 0, 0, 0, 0, *more], "int64")])[0]
+        return x, [c + m * s for c, m, s in zip(cut, more, self.stride, strict=True)], [0, 0]
 
     def absorb_affine(
         self, values: Mapping[str, Array], scale: Array, shift: Array, *, output: Shape | None = None

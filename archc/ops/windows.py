@@ -64,12 +64,19 @@ def extent(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
 
 
 def slide(
-    op: Op, x: Shape, window: Sequence[int], stride: Sequence[int], padding: Sequence[int], ceil_mode: bool = False
+    op: Op,
+    x: Shape,
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    *,
+    ceil_mode: bool = False,
+    most: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
     """Number of places of the window by axis: ⌊(H + 2p − w) / s⌋ + 1 for windows of extent w.
 
     With ``ceil_mode`` it is ⌈(H + 2p − w) / s⌉ + 1, less one where the last window would start in the right padding
-    (``torch.nn.MaxPool2d``). Raises OpError ``window-too-large``.
+    (``torch.nn.MaxPool2d``). ``most`` is the widest padding that the op takes. Raises OpError ``window-too-large``.
     """
     out: list[int] = []
     for size, w, s, p in zip(x.spatial, window, stride, padding, strict=True):
@@ -78,23 +85,28 @@ def slide(
             places -= 1
         out.append(places)
     if min(out) < 1:
-        raise _too_large(op, x, window, stride, padding)
+        raise _too_large(op, x, window, stride, padding, most)
     return tuple(out)
 
 
-def _too_large(op: Op, x: Shape, window: Sequence[int], stride: Sequence[int], padding: Sequence[int]) -> OpError:
+def _too_large(
+    op: Op, x: Shape, window: Sequence[int], stride: Sequence[int], padding: Sequence[int], most: Sequence[int] | None
+) -> OpError:
     padded = sized([size + 2 * p for size, p in zip(x.spatial, padding, strict=True)])
     around = f", {padded} with its padding" if any(padding) else ""
     enough = tuple(max(w // 2, p) for w, p in zip(window, padding, strict=True))
     keeps = all(w % 2 and s == 1 for w, s in zip(window, stride, strict=True))
     value = compact(enough) if len(set(enough)) == 1 else list(enough)
+    advice = f"padding={value} {'keeps the size' if keeps else 'makes it fit'}; or give the network a larger input"
+    if most and any(p > m for p, m in zip(enough, most, strict=True)):
+        advice = "make the window smaller, or give the network a larger input"
     return OpError(
         "window-too-large",
         f"the {sized(window)} window of `{op.name}` is larger than its input of {sized(x.spatial)}{around}",
         argument="kernel_size",
         input=0,
         found=f"{sized(window)} on {sized(x.spatial)}",
-        help=f"padding={value} {'keeps the size' if keeps else 'makes it fit'}; or give the network a larger input",
+        help=advice,
     )
 
 
