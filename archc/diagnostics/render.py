@@ -33,7 +33,7 @@ class _Stream(Protocol):
 
 
 def use_color(stream: _Stream) -> bool:
-    """Whether to colour ``stream``: a terminal that can, or anything with ``FORCE_COLOR``; nothing with ``NO_COLOR``."""
+    """Whether to colour ``stream``: a terminal that can, anything with ``FORCE_COLOR``, nothing with ``NO_COLOR``."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -103,7 +103,7 @@ def _place(place: Excerpt, gutter: int, width: int, severity: str, first: bool) 
     rows = [head] if first else [_frame(gutter), head]
     if not place.source.text:
         return rows
-    # One marked line explains itself; where several places are related, or a mark is a mere point, the line before helps.
+    # One marked line explains itself; where places are related, or a mark is a mere point, the line before helps.
     mark, *others = place.marks
     context = first and (bool(others) or mark.start == mark.end)
     return [*rows, _frame(gutter), *draw(place, gutter, width - gutter - 3, severity, context)]
