@@ -50,9 +50,13 @@ def layer_text(op: Op) -> str:
     return op.name + (f"({', '.join(parts)})" if parts else "")
 
 
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+
+
 def _shortest(op: Op, name: str, value: object) -> object:
     """(3, 3) as 3 where the argument reads the two as the same."""
-    sizes: tuple[Any, ...] = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+    sizes = _tuple(value)
     kind = next(a.kind for a in op.signature().arguments if a.name == name)
     try:
         return sizes[0] if sizes and kind.check(sizes[0]) == sizes else value

@@ -1,0 +1,51 @@
+"""``--to onnx``: one model, and, where its weights are large, a file of these beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archc.backends.onnx import OnnxReport, save
+from archc.backends.table.heading import binary
+from archc.backends.targets import Options, TargetError, Written, stem
+from archc.backends.weights import WeightsError, load
+from archc.graph.graph import Graph
+
+
+class OnnxTarget:
+    """Writes ``NAME.onnx``."""
+
+    needs_weights = True
+
+    def write(self, graph: Graph, folder: Path, options: Options) -> Written:
+        try:
+            report = save(
+                graph,
+                folder / f"{stem(graph)}.onnx",
+                weights=load(options.weights) if options.weights else None,
+                seed=options.seed,
+                external_data_from=options.external_data_from,
+            )
+        except WeightsError as e:
+            raise TargetError(str(e)) from e
+        return Written(report.files, _summary(report), _notes(report, options))
+
+
+def _summary(report: OnnxReport) -> str:
+    tensors = " → ".join(_shapes(side) for side in (report.inputs, report.outputs))
+    parts = [f"opset {report.opset}", tensors, binary(report.size)]
+    if report.folded:
+        parts.append(f"{report.folded} batch norms folded")
+    return " · ".join(parts)
+
+
+def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
+    return ", ".join(f"{name} [{', '.join(map(str, shape))}]" for name, shape in tensors.items())
+
+
+def _notes(report: OnnxReport, options: Options) -> list[str]:
+    if report.weights is None:
+        return [f"weights are RANDOM, drawn from seed {report.seed}; --weights FILE gives trained ones"]
+    return [f"weights {options.weights}: {len(report.weights.loaded)} of {report.weights.expected} loaded"]
+
+
+target = OnnxTarget()

@@ -1,0 +1,94 @@
+"""``archc build``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from filecmp import cmp
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import click
+
+from archc.backends.targets import DEFAULT, Options, TargetError, Written, load, names
+from archc.cli.options import byte_count, compile_graph, network_options
+from archc.graph.graph import Graph
+
+
+@click.command(name="build")
+@click.argument("spec")
+@click.option("--to", "wanted", type=click.Choice([*names(), "all"]), default=DEFAULT, show_default=True)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("generated"), show_default=True,
+    help="The folder to write to.",
+)  # fmt: skip
+@click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A .safetensors, .pth or .pt file; its keys must be those of the network, all and no others.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
+@click.option(
+    "--external-data-from", type=byte_count, metavar="SIZE",
+    help="ONNX weights of this size or more (64Mi, 1G) get a file of their own; above 2 GiB they always do.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")
+@network_options
+def command(
+    spec: str,
+    wanted: str,
+    out: Path,
+    weights: Path | None,
+    seed: int,
+    external_data_from: int | None,
+    check: bool,
+    **changes: Any,
+) -> int:
+    """Write SPEC as PyTorch source, as ONNX, or as both."""
+    start = perf_counter()
+    targets = names() if wanted == "all" else [wanted]
+    if weights and not any(load(name).needs_weights for name in targets):
+        raise click.UsageError(f"--weights: {wanted} holds no weights; they go into --to onnx")
+    graph = compile_graph(spec, **changes)
+    options = Options(weights, seed, external_data_from)
+    if check:
+        return _check(graph, targets, out, options)
+    _report([_write(graph, name, out, options) for name in targets])
+    click.echo(f"in {perf_counter() - start:.1f} s")
+    return 0
+
+
+def _write(graph: Graph, name: str, out: Path, options: Options) -> Written:
+    try:
+        return load(name).write(graph, out, options)
+    except TargetError as e:
+        raise click.ClickException(str(e)) from e
+
+
+def _report(written: Sequence[Written]) -> None:
+    width = max(len(str(w.files[0])) for w in written)
+    for one in written:
+        click.echo(f"{one.files[0]!s:<{width}}  {one.summary}")
+        for file in one.files[1:]:
+            click.echo(f"{file!s:<{width}}  its weights")
+    for note in dict.fromkeys(note for one in written for note in one.notes):
+        click.echo(note)
+
+
+def _check(graph: Graph, targets: Sequence[str], out: Path, options: Options) -> int:
+    """Build aside, and compare with what is there."""
+    stale = 0
+    with TemporaryDirectory(prefix="archc-") as name:
+        folder = Path(name)
+        for target in targets:
+            for file in _write(graph, target, folder, options).files:
+                state = _state(file, out / file.name)
+                click.echo(f"{out / file.name}  {state}")
+                stale += state != "ok"
+    return 1 if stale else 0
+
+
+def _state(fresh: Path, there: Path) -> str:
+    if not there.exists():
+        return "missing"
+    return "ok" if cmp(fresh, there, shallow=False) else "differs"

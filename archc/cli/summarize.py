@@ -1,0 +1,36 @@
+"""``archc summarize``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, get_args
+
+import click
+
+from archc.backends.table import COLUMNS, FORMATS, Table, TableError
+from archc.cli.options import compile_graph, network_options
+from archc.diagnostics.render import use_color
+from archc.graph.graph import Mode
+
+
+@click.command(name="summarize")
+@click.argument("spec")
+@click.option("--depth", type=click.IntRange(min=1), help="How many levels of the module tree to open.")
+@click.option("--unfold", is_flag=True, help="Show equal neighbours one by one.")
+@click.option("--mode", type=click.Choice(get_args(Mode)), default="eval", show_default=True)
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="For activations and memory.")
+@click.option("--columns", metavar="A,B,…", help=f"Columns to show, of {', '.join(COLUMNS)}.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+@network_options
+def command(
+    spec: str, depth: int | None, unfold: bool, mode: Mode, batch: int, columns: str | None, form: str, **changes: Any
+) -> None:
+    """Show SPEC layer by layer: shapes, parameters, multiply-adds, receptive fields, and totals."""
+    graph = compile_graph(spec, **changes)
+    names = [name.strip() for name in columns.split(",")] if columns is not None else None
+    try:
+        table = Table(graph, mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names)
+        text = table.text(color=use_color(sys.stdout)) if form == "table" else table.render(form)
+    except TableError as e:
+        raise click.UsageError(str(e)) from e
+    click.echo(text, nl=False, color=True)
