@@ -9,43 +9,10 @@ from collections.abc import Callable
 TOKENS = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|\d+|<-|[-+*/%=<>!]=?|\s+|.", re.DOTALL)
 CHARACTERS = " \t\n:,-[](){}<>=+*/%.\"'#&|!?@`$\\0123456789abcxyzABC_\0\x1b\x85\ufeff\u2028é数"
 WORDS = [
-    "relu",
-    "conv",
-    "concat",
-    "add",
-    "chunk(2)",
-    "tuple",
-    "x",
-    "prev",
-    "if",
-    "else",
-    "elif",
-    "for",
-    "in",
-    "let",
-    "true",
-    "None",
-    "<-",
-    "${i}",
-    "blocks",
-    "body",
-    "use",
-    "init",
-    "outputs",
-    "range(3)",
-    "{}",
-    "[]",
-    "[1]",
-    "&a",
-    "*a",
-    "!!int",
-    "lambda",
-    "10**9",
-    "0",
-    "-1",
-    "1.5",
-    "'t'",
-]
+    "relu", "conv", "concat", "add", "chunk(2)", "tuple", "x", "prev", "if", "else", "elif", "for", "in", "let",
+    "true", "None", "<-", "${i}", "blocks", "body", "use", "init", "outputs", "range(3)", "{}", "[]", "[1]", "&a",
+    "*a", "!!int", "lambda", "10**9", "0", "-1", "1.5", "'t'",
+]  # fmt: skip
 
 Mutation = Callable[[random.Random, str], str]
 
