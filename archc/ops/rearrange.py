@@ -20,7 +20,7 @@ class SpaceToDepth(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.unflatten(3, (-1, self.block)).unflatten(2, (-1, self.block))
-        return x.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
+        return x.permute(0, 3, 5, 1, 2, 4).clone(memory_format=torch.contiguous_format).flatten(1, 3)
 
     def extra_repr(self) -> str:
         return f"{self.block}"

@@ -119,12 +119,21 @@ class Upsample(Op):
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         (x,), y = shapes, self.infer(*shapes)
         exact = all(n * Fraction(str(self.scale_factor)) == m for n, m in zip(x.spatial, y.spatial, strict=True))
-        # Sizes, where they say the factor too: a factor in float32 could round a size down.
-        if exact:
+        if exact:  # then the sizes say the factor too
             how = {"sizes": e.constant(list(y.spatial), "int64")}
         else:
-            how = {"scales": e.constant([float(self.scale_factor)] * 2)}
+            how = {"scales": e.constant([self._float32(n, m) for n, m in zip(x.spatial, y.spatial, strict=True)])}
         return _onnx_resize(e, inputs[0], self.mode, bool(self.align_corners), **how)
+
+    def _float32(self, before: int, after: int) -> float:
+        """The factor in float32, moved where its rounding would give a size other than ``after``."""
+        import numpy as np
+
+        factor = np.float32(self.scale_factor)
+        for towards in (np.float32(inf), np.float32(0)):
+            while before * float(factor) < after if towards else np.float32(before) * factor >= after + 1:
+                factor = np.nextafter(factor, towards)
+        return float(factor)
 
     def summary(self) -> str:
         mode = "" if self.mode == "nearest" else f" {self.mode}"
