@@ -35,11 +35,11 @@ class Aside:
 
 
 @contextmanager
-def aside(folder: Path) -> Generator[Aside, None, None]:
-    """A new file in ``folder``, made if missing; removed at the end of the block unless moved. Raises WriteError."""
-    with _plainly(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f".archc-{token_hex(8)}.tmp"
+def aside(final: Path) -> Generator[Aside, None, None]:
+    """A new file in the folder of ``final``, gone at the end of the block unless moved. Raises WriteError."""
+    with _plainly(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        path = final.parent / f".archc-{token_hex(8)}.tmp"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -57,11 +57,10 @@ def writing(path: str | os.PathLike[str], *, fsync: bool = False) -> Generator[B
     bytes are on the disk before the move. Raises WriteError where the file system refuses.
     """
     final = Path(os.path.realpath(path))
-    with _plainly(Path(path)):
-        _refuse_special(final)
-        with aside(final.parent) as file:
-            yield file.stream
-            file.move(final, fsync=fsync)
+    _refuse_special(final)
+    with aside(final) as file:
+        yield file.stream
+        file.move(final, fsync=fsync)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, fsync: bool = False) -> None:
@@ -78,7 +77,7 @@ def write_text(path: str | os.PathLike[str], text: str, *, fsync: bool = False) 
 def _refuse_special(final: Path) -> None:
     """A folder can't be replaced by a file, and a device (``/dev/null``) must not be."""
     if final.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(final))
+        raise WriteError(f"cannot write {final}: it is a folder")
     if final.exists() and not final.is_file():
         raise WriteError(f"cannot write {final}: it is no regular file")
 
@@ -90,7 +89,6 @@ _REASONS = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.EROFS: "the file system is read-only",
-    errno.EISDIR: "it is a folder",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
     errno.ENAMETOOLONG: "the name is too long",
 }

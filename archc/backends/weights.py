@@ -8,7 +8,9 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
+import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -156,14 +158,23 @@ def _unpickled(path: Path) -> Any:
 
     load: Callable[..., Any] = partial(torch.load, path, map_location="cpu", weights_only=True)
     try:
-        try:
-            return load(mmap=True)
-        except RuntimeError:  # files of torch before 1.6 cannot be mapped
-            return load()
-    except pickle.UnpicklingError:
-        raise WeightsError(f"{path}: this file needs code to load; save a state_dict") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as e:
-        raise WeightsError(f"{path} is no whole file of torch.save: {str(e).splitlines()[0]}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the file is of an unusual protocol: what matters is whether it loads
+            try:
+                return load(mmap=True)
+            except RuntimeError:  # files of torch before 1.6 cannot be mapped
+                return load()
+    except Exception as e:  # a damaged file can fail anywhere
+        raise WeightsError(f"{path}: {_refusal(e)}") from None
+
+
+def _refusal(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, pickle.UnpicklingError) and "Unsupported operand" not in text:
+        named = re.search(r"GLOBAL (\S+)", text)
+        return f"this file needs code to load; save a state_dict{f' (it calls {named[1]})' if named else ''}"
+    why = next(iter(text.splitlines()), "") or type(error).__name__
+    return "this is no file of torch.save, or a damaged one" + ("" if "weights_only" in why else f" ({why})")
 
 
 def _no_state_dict(path: Path, content: Mapping[Any, Any], key: Any, value: Any) -> str:

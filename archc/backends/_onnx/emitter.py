@@ -97,6 +97,16 @@ class Drafts:
             if final.get(tensor) != name:
                 source = final.get(tensor, tensor)
                 self.nodes.append(Draft("Identity", [source], [name], {}, f"{name}.Identity"))
+        self._sweep(set(outputs))
+
+    def _sweep(self, needed: set[str]) -> None:
+        """Leave out nodes that nothing reads, such as those of an input of which an op only wanted the shape."""
+        kept: list[Draft] = []
+        for draft in reversed(self.nodes):
+            if needed.intersection(draft.outputs):
+                needed.update(draft.inputs)
+                kept.append(draft)
+        self.nodes = kept[::-1]
 
 
 class NodeEmitter:

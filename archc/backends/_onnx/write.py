@@ -59,7 +59,7 @@ def _write_model(model: Model, path: Path, locations: dict[str, Location]) -> No
 
 def _write_data(model: Model, final: Path) -> tuple[Path, bool, dict[str, Location]]:
     """The data file, whether it was there before, and where each tensor lies in it."""
-    with aside(final.parent) as file:
+    with aside(final) as file:
         digest, places = _stream_tensors(model, file.stream)
         path = final.with_name(f"{final.name}.{digest[:8]}.data")
         existed = path.exists()
