@@ -51,3 +51,11 @@ class CompileError(Exception):
         from archc.diagnostics.render import render
 
         return "\n" + render(self.diagnostics)
+
+
+class RequestError(ValueError):
+    """What the caller asked for can't be had: no such spec, variant, parameter or input. ``hint`` says what to do."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}; {hint}")
+        self.message, self.hint = message, hint

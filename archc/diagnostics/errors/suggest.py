@@ -1,0 +1,36 @@
+"""Did-you-mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was most likely meant."""
+    import difflib  # only when something is wrong
+
+    candidates = list(known)
+    lower = {c.lower(): c for c in reversed(candidates)}
+    if name.lower() in lower:
+        return lower[name.lower()]
+    found = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or nothing."""
+    found = closest(name, known)
+    return f"did you mean `{found}`?" if found else ""
+
+
+def listed(names: Sequence[str], limit: int = 12) -> str:
+    """`a`, `b` and `c`."""
+    shown = [f"`{n}`" for n in names[:limit]]
+    if len(names) > limit:
+        return ", ".join(shown) + f" and {len(names) - limit} more"
+    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else "".join(shown)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 tensor`, `2 tensors`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,308 @@
+"""Bodies: what stands under a child, a block, a section or a control key, read once before anything is built.
+
+Rules 1 to 13 of the language. Syntax of all branches is checked here, whether they are taken or not (rule 39).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from archc.diagnostics import errors
+from archc.diagnostics.collector import Collector
+from archc.diagnostics.span import Span
+from archc.language.expression import Expression, parse_expression, parse_target
+from archc.language.syntax import Mapping, Node, Scalar, Sequence
+
+_CONTROL = re.compile(r"(if|elif|else|for|let)(?=[\s(\[]|$)")
+_TEMPLATE = re.compile(r"\$\{([^}]*)\}")
+_REFERENCE = re.compile(r"(\[\])|([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(\.\*|\[.*\])?", re.DOTALL)
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(eq=False, slots=True)
+class LayerBody:
+    """A string: one layer."""
+
+    expression: Expression
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class EntriesBody:
+    """A list or a mapping. ``chain``: one `if` and at most `let`s beside it, so the chosen body is the body (rule 6)."""
+
+    entries: list[Entry]
+    span: Span
+    is_list: bool
+    chain: If | None
+
+
+@dataclass(eq=False, slots=True)
+class ReferenceBody:
+    """The value of an output: a tensor's name."""
+
+    scalar: Scalar
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class BrokenBody:
+    """Already reported."""
+
+    span: Span
+
+
+Body = LayerBody | EntriesBody | ReferenceBody | BrokenBody
+
+
+@dataclass(eq=False, slots=True)
+class Child:
+    """A child. ``key`` is None for an unnamed one, which takes a number."""
+
+    key: Key | None
+    body: Body
+    span: Span  # of the key, or of the item
+
+
+@dataclass(eq=False, slots=True)
+class If:
+    """`if`, `elif` and `else`; the condition of `else` is None."""
+
+    branches: list[tuple[Expression | None, Body]]
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class For:
+    target: Expression
+    items: Expression
+    body: Body
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class Let:
+    """Names → expressions, or what was written where it is no text."""
+
+    bindings: list[tuple[Scalar, Expression | None, Node]]
+    span: Span
+
+
+Entry = Child | If | For | Let
+
+
+@dataclass(eq=False, slots=True)
+class Key:
+    """A child's key: literal text between expressions in `${…}`."""
+
+    scalar: Scalar
+    parts: list[str | Expression]
+
+    @property
+    def fixed(self) -> bool:
+        return len(self.parts) == 1 and isinstance(self.parts[0], str)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One thing after `<-`: `name`, `a.0.b`, `a[e]`, `a.*`, `[]`. Offsets are into the text that was read."""
+
+    path: tuple[str, ...]
+    index: str | None
+    all: bool
+    start: int
+    end: int
+    index_start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadReference:
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyText:
+    """A key as read: the child's name, and what stands after `<-`, if that is there."""
+
+    name: str
+    references: tuple[Reference | BadReference, ...] | None
+
+
+@lru_cache(maxsize=4096)
+def read_key(text: str) -> KeyText:
+    """`name <- a, b` taken apart."""
+    name, arrow, rest = text.partition("<-")
+    if not arrow:
+        return KeyText(name.strip(), None)
+    return KeyText(name.strip(), tuple(read_references(rest, len(name) + 2)))
+
+
+def read_references(text: str, offset: int = 0) -> list[Reference | BadReference]:
+    """What stands after `<-`, split at the commas that are in no brackets."""
+    found: list[Reference | BadReference] = []
+    depth = start = 0
+    for i, c in enumerate(text + ","):
+        if c in "[(":
+            depth += 1
+        elif c in "])":
+            depth -= 1
+        elif c == "," and depth <= 0:
+            found.append(_reference(text[start:i], offset + start))
+            start = i + 1
+    return found
+
+
+def _reference(raw: str, offset: int) -> Reference | BadReference:
+    text = raw.strip()
+    start = offset + len(raw) - len(raw.lstrip())
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        return BadReference(text, start, start + max(1, len(text)))
+    empty, path, after = match.groups()
+    if empty:
+        return Reference((), None, False, start, start + len(text))
+    index = after[1:-1] if after and after != ".*" else None
+    at = start + len(path) + 1
+    return Reference(tuple(path.split(".")), index, after == ".*", start, start + len(text), at)
+
+
+class BodyReader:
+    """Reads bodies; what is wrong goes to the collector."""
+
+    def __init__(self, collector: Collector, references: bool = False) -> None:
+        self.collector = collector
+        self.references = references  # strings are tensors' names, as under `outputs`, and not layers
+
+    def body(self, node: Node, what: str) -> Body:
+        """The body of ``what``, which a message would name."""
+        if isinstance(node, Scalar):
+            return self.string(node, what)
+        if node.broken:
+            return BrokenBody(node.span)
+        entries = self.items(node) if isinstance(node, Sequence) else self.mapping(node)
+        if not (node.items if isinstance(node, Sequence) else node.entries):
+            self.collector.add(errors.empty_body(node.span, what))
+            return BrokenBody(node.span)
+        chain = None if isinstance(node, Sequence) else _only_chain(entries)
+        return EntriesBody(entries, node.span, isinstance(node, Sequence), chain)
+
+    def string(self, node: Scalar, what: str) -> Body:
+        if node.empty:
+            self.collector.add(errors.empty_body(node.span, what))
+            return BrokenBody(node.span)
+        if self.references:
+            return ReferenceBody(node, node.span)
+        expression = parse_expression(node, self.collector)
+        return BrokenBody(node.span) if expression is None else LayerBody(expression, node.span)
+
+    def items(self, node: Sequence) -> list[Entry]:
+        """A mapping in a list is spliced in, whatever it holds (rule 8)."""
+        entries: list[Entry] = []
+        for item in node.items:
+            if isinstance(item, Mapping):
+                entries += [] if item.broken else self.mapping(item)
+                if not item.entries and not item.broken:
+                    self.collector.add(errors.empty_body(item.span, "a list item"))
+            else:
+                entries.append(Child(None, self.body(item, "a list item"), item.span))
+        return entries
+
+    def mapping(self, node: Mapping) -> list[Entry]:
+        entries: list[Entry] = []
+        chain: If | None = None  # the `if` that an `elif` or `else` may follow
+        for key, value in node.entries:
+            control = _CONTROL.match(key.text)
+            word = control.group() if control else ""
+            if word in ("elif", "else"):
+                self.follow(chain, word, key, value)
+                chain = chain if word == "elif" else None
+                continue
+            entry = self.entry(word, key, value)
+            chain = entry if isinstance(entry, If) else None
+            if entry is not None:
+                entries.append(entry)
+        return entries
+
+    def entry(self, word: str, key: Scalar, value: Node) -> Entry | None:
+        if word == "if":
+            return If([self.branch(key, value, 2)], key.span)
+        if word == "for":
+            return self.loop(key, value)
+        if word == "let":
+            return self.let(key, value)
+        return Child(self.key(key), self.body(value, f"`{key.text}`"), key.span)
+
+    def branch(self, key: Scalar, value: Node, skip: int) -> tuple[Expression | None, Body]:
+        condition = parse_expression(key, self.collector, skip)
+        body = self.body(value, f"`{key.text}`")
+        return condition, body if condition is not None else BrokenBody(key.span)
+
+    def follow(self, chain: If | None, word: str, key: Scalar, value: Node) -> None:
+        """`elif` and `else` directly follow their `if` in the same mapping (rule 8)."""
+        if chain is None:
+            self.collector.add(errors.stray_else(key.span, word))
+            self.body(value, f"`{key.text}`")
+        elif word == "elif":
+            chain.branches.append(self.branch(key, value, 4))
+        else:
+            if key.text != "else":
+                self.collector.add(errors.else_with_condition(key.span))
+            chain.branches.append((None, self.body(value, "`else`")))
+
+    def loop(self, key: Scalar, value: Node) -> For | None:
+        match = re.fullmatch(r"for\b(.*?)\bin\b(.*)", key.text, re.DOTALL)
+        body = self.body(value, f"`{key.text}`")
+        if match is None:
+            self.collector.add(errors.bad_for(key.span))
+            return None
+        target = parse_target(key, self.collector, match.start(1), match.end(1))
+        items = parse_expression(key, self.collector, match.start(2))
+        return None if target is None or items is None else For(target, items, body, key.span)
+
+    def let(self, key: Scalar, value: Node) -> Let | None:
+        if not isinstance(value, Mapping):
+            self.collector.add(errors.not_a_mapping(value.span, "`let`", "name: expression"))
+            return None
+        if value.broken:
+            return None
+        return Let(read_let(value, self.collector), key.span)
+
+    def key(self, scalar: Scalar) -> Key:
+        parts: list[str | Expression] = []
+        end = 0
+        for match in _TEMPLATE.finditer(scalar.text):
+            parts.append(scalar.text[end : match.start()])
+            expression = parse_expression(scalar, self.collector, match.start(1), match.end(1))
+            parts.append(expression if expression is not None else match.group())
+            end = match.end()
+        if "${" in scalar.text[end:]:
+            at = scalar.text.index("${", end)
+            self.collector.add(errors.open_template(scalar.part(at, len(scalar.text))))
+        parts.append(scalar.text[end:])
+        return Key(scalar, [p for p in parts if p != ""] or [""])
+
+
+def read_let(node: Mapping, collector: Collector) -> list[tuple[Scalar, Expression | None, Node]]:
+    """In a `let`, a string is an expression and anything else is itself (rule 34)."""
+    found: list[tuple[Scalar, Expression | None, Node]] = []
+    for name, value in node.entries:
+        if not name.text.isidentifier():
+            collector.add(errors.bad_name(name.span, name.text, "a value"))
+            continue
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            expression = parse_expression(value, collector)
+            if expression is not None:
+                found.append((name, expression, value))
+        elif not (isinstance(value, Sequence | Mapping) and value.broken):
+            found.append((name, None, value))
+    return found
+
+
+def _only_chain(entries: list[Entry]) -> If | None:
+    chains = [e for e in entries if isinstance(e, If)]
+    others = [e for e in entries if not isinstance(e, If | Let)]
+    return chains[0] if len(chains) == 1 and not others else None

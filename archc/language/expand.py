@@ -1,0 +1,502 @@
+"""Building the network: bodies are run in order, and each layer gets its shape as it is built.
+
+Expansion and shape inference go together, since blocks may ask the channels of what they read. After a mistake the
+building goes on: what hangs on it is ``UNKNOWN`` and silent. Rules 1 to 32 of the language.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from archc.diagnostics import errors
+from archc.diagnostics.collector import Collector
+from archc.diagnostics.span import Span
+from archc.graph.graph import Module, Node, Origin, Tensor
+from archc.language import limits
+from archc.language.binding import call_without_arguments
+from archc.language.bodies import (
+    NAME, BadReference, Body, BrokenBody, Child, EntriesBody, Entry, For, If, Key, KeyText, LayerBody, Let,
+    Reference, read_key,
+)  # fmt: skip
+from archc.language.evaluate import Evaluator, Poisoned
+from archc.language.expression import Expression, parse_expression
+from archc.language.reserved import RESERVED
+from archc.language.schema import plain
+from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope, Unknown, Value
+from archc.language.values import Block, Call, describe, is_layer
+from archc.ops.base import Op, OpError
+from archc.ops.join import Tuple
+from archc.ops.shape import Shape
+
+
+class Expander:
+    """Builds the nodes and the tree of modules of one network."""
+
+    def __init__(self, collector: Collector) -> None:
+        self.collector = collector
+        self.evaluator = Evaluator(collector)
+        self.nodes: list[Node] = []
+        self.modules = 0
+        self.depth = 0
+
+    # bodies
+
+    def entries(self, entries: Sequence[Entry], scope: Scope, env: Env) -> Value | None:
+        """Build what a list or mapping holds, in order; gives what the last child gave."""
+        frame = env
+        for entry in entries:
+            if isinstance(entry, Child):
+                scope.prev = self.child(entry, scope, frame)
+            elif isinstance(entry, Let):
+                if frame is env:
+                    frame = Env(env)
+                self.let(entry, scope, frame)
+            elif isinstance(entry, If):
+                self.branch(entry, scope, frame)
+            else:
+                self.loop(entry, scope, frame)
+        return scope.prev
+
+    def let(self, entry: Let, scope: Scope | None, env: Env) -> None:
+        for name, expression, node in entry.bindings:
+            if name.text in env.names:
+                self.evaluator.report(errors.doubled_let(name.span, name.text, env.spans.get(name.text)))
+                continue
+            env.spans[name.text] = name.span
+            try:
+                value = self.evaluator.value(expression, env, scope) if expression else plain(node, self.collector)
+            except Poisoned:
+                value = POISON
+            env.names[name.text] = value
+
+    def branch(self, entry: If, scope: Scope, env: Env) -> None:
+        body = self.chosen(entry, scope, env)
+        if isinstance(body, BrokenBody):
+            scope.prev = UNKNOWN
+        elif body is not None:
+            self.entries(spliced(body), scope, Env(env))
+
+    def chosen(self, entry: If, scope: Scope, env: Env) -> Body | None:
+        """The body of the branch that is taken; None where none is."""
+        for condition, body in entry.branches:
+            try:
+                if condition is None or self.evaluator.truth(condition, env, scope):
+                    return body
+            except Poisoned:
+                return BrokenBody(entry.span)
+        return None
+
+    def loop(self, entry: For, scope: Scope, env: Env) -> None:
+        body = spliced(entry.body)
+        try:
+            items = self.evaluator.items(self.evaluator.value(entry.items, env, scope), entry.items.span)
+            for item in items:
+                self.evaluator.step(4, entry.span)
+                inner = Env(env)
+                self.evaluator.unpack(entry.target.tree, item, inner, entry.target.span)
+                self.entries(body, scope, inner)
+        except Poisoned:
+            scope.prev = UNKNOWN
+
+    def body(
+        self, body: Body, inputs: list[Value], place: Place, env: Env, scope: Scope, block: Call | None = None
+    ) -> Value:
+        """A body at a place of its own: of a child (in the scope around it) or of a block (in that of its inputs)."""
+        self.depth += 1
+        try:
+            if self.depth > limits.NESTING:
+                self.evaluator.fail(errors.built_too_deeply(place.span, limits.NESTING))
+            if isinstance(body, LayerBody):
+                return self.layer(body.expression, inputs, place, env, scope)
+            if not isinstance(body, EntriesBody):
+                return self.unknown(place)
+            if body.chain is not None:
+                return self.only_chain(body, body.chain, inputs, place, env, scope, block)
+            return self.container(body, inputs, place, env, scope, block)
+        finally:
+            self.depth -= 1
+
+    def only_chain(
+        self,
+        body: EntriesBody,
+        chain: If,
+        inputs: list[Value],
+        place: Place,
+        env: Env,
+        scope: Scope,
+        block: Call | None,
+    ) -> Value:
+        """One `if` and nothing else: the chosen body is the body; none, and the input comes out (rule 6)."""
+        frame = Env(env)
+        looking = Scope(place.parent, {}, scope, {}, inputs[0] if inputs else None, header=scope.header)
+        for entry in body.entries:
+            if isinstance(entry, Let):
+                self.let(entry, looking, frame)
+        chosen = self.chosen(chain, looking, frame)
+        if chosen is not None:
+            return self.body(chosen, inputs, place, frame, scope, block)
+        if not inputs:
+            self.evaluator.fail(errors.nothing_built(chain.span))
+        module, _ = self.module(place, "empty", block, inputs)
+        module.result = None if isinstance(inputs[0], Unknown) else inputs[0]
+        return inputs[0]
+
+    def container(
+        self, body: EntriesBody, inputs: list[Value], place: Place, env: Env, scope: Scope, block: Call | None
+    ) -> Value:
+        if not inputs:
+            self.evaluator.fail(errors.no_prev(place.span))
+        if block is None and len(inputs) != 1:
+            self.evaluator.fail(errors.body_takes_one(place.span, len(inputs)))
+        module, children = self.module(place, "list" if body.is_list else "mapping", block, inputs)
+        outer = None if block is not None else scope
+        named = scope.inputs if block is not None else {}
+        inner = Scope(module, children, outer, named, inputs[0], header=scope.header)
+        result = self.entries(body.entries, inner, env)
+        assert result is not None
+        module.result = None if isinstance(result, Unknown) else result
+        return result
+
+    def module(
+        self, place: Place, kind: Any, block: Call | None, inputs: list[Value]
+    ) -> tuple[Module, dict[str, Built]]:
+        self.modules += 1
+        if self.modules + len(self.nodes) > 2 * limits.LAYERS:
+            self.evaluator.exhaust(errors.too_many_layers(place.span, limits.LAYERS))
+        module = Module(place.name, place.path, kind, place.parent, Origin(place.span, self.evaluator.origin))
+        if block is not None:
+            module.block, module.arguments = block.target.name, block.arguments
+        module.inputs = tuple(i for i in inputs if not isinstance(i, Unknown))
+        return module, place.take(module).children
+
+    # children
+
+    def child(self, child: Child, scope: Scope, env: Env) -> Value:
+        self.evaluator.step(10, child.span)
+        try:
+            key = None if child.key is None else self.read(child.key, scope, env)
+            place = self.place(child, key, scope)
+        except Poisoned:
+            return UNKNOWN
+        value: Value = UNKNOWN
+        try:
+            inputs = self.inputs(child, key, scope, env)
+            place.references = inputs[1]
+            value = self.body(child.body, inputs[0], place, env, scope)
+        except Poisoned:
+            value = UNKNOWN
+        if place.built is not None:
+            place.built.value = value
+        return value
+
+    def read(self, key: Key, scope: Scope, env: Env) -> KeyText:
+        """The key with its `${…}` replaced (rule 13)."""
+        if key.fixed:
+            return read_key(str(key.parts[0]))
+        text = "".join(p if isinstance(p, str) else self.replaced(p, scope, env) for p in key.parts)
+        return read_key(text)
+
+    def replaced(self, expression: Expression, scope: Scope, env: Env) -> str:
+        value = self.evaluator.value(expression, env, scope)
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            self.evaluator.fail(errors.template_value(expression.span, describe(value)))
+        return str(value)
+
+    def place(self, child: Child, key: KeyText | None, scope: Scope) -> Place:
+        """Where the child goes: under its number, its name, or in the containers that its dotted name makes."""
+        if key is None:
+            name = str(scope.counter)
+            scope.counter += 1
+            return self.free(name, child.span, scope.module, scope.children)
+        assert child.key is not None
+        span = child.key.scalar.part(0, len(key.name)) if child.key.fixed else child.span
+        parts = key.name.split(".")
+        for part in parts:
+            if not NAME.fullmatch(part):
+                self.evaluator.fail(errors.bad_child_name(span, key.name))
+            if part in RESERVED:
+                self.evaluator.fail(errors.reserved_name(span, part))
+        if len(parts) == 1 and key.name in scope.inputs and scope.outer is None:
+            self.evaluator.fail(errors.child_named_as_input(span, key.name))
+        module, children = scope.module, scope.children
+        for part in parts[:-1]:
+            module, children = self.namespace(part, span, module, children)
+        return self.free(parts[-1], span, module, children)
+
+    def free(self, name: str, span: Span, module: Module, children: dict[str, Built]) -> Place:
+        if name in children:
+            self.evaluator.fail(errors.doubled_child(span, name, children[name].span))
+        return Place(name, f"{module.path}.{name}" if module.path else name, span, module, children)
+
+    def namespace(
+        self, name: str, span: Span, module: Module, children: dict[str, Built]
+    ) -> tuple[Module, dict[str, Built]]:
+        """The container that a dotted name makes, or made before (rule 12)."""
+        found = children.get(name)
+        if found is None:
+            path = f"{module.path}.{name}" if module.path else name
+            made = Module(name, path, "namespace", module, Origin(span, self.evaluator.origin))
+            module.children[name] = made
+            found = children[name] = Built(name, None, span, made)
+        if not isinstance(found.place, Module) or found.place.kind != "namespace":
+            self.evaluator.fail(errors.dotted_into_body(span, name, found.span))
+        return found.place, found.children
+
+    # tensors
+
+    def inputs(
+        self, child: Child, key: KeyText | None, scope: Scope, env: Env
+    ) -> tuple[list[Value], list[Span] | None]:
+        """What the child reads, and where each is named; `prev` where nothing is said."""
+        if key is None or key.references is None:
+            return ([] if scope.prev is None else [scope.prev]), None
+        assert child.key is not None
+        values: list[Value] = []
+        spans: list[Span] = []
+        for reference in key.references:
+            span = child.key.scalar.part(reference.start, reference.end) if child.key.fixed else child.span
+            found = self.reference(reference, span, scope, env, child.key if child.key.fixed else None)
+            values += found
+            spans += [span] * len(found)
+        return values, spans
+
+    def reference(
+        self, reference: Reference | BadReference, span: Span, scope: Scope, env: Env, key: Key | None
+    ) -> list[Value]:
+        if isinstance(reference, BadReference):
+            self.evaluator.fail(errors.bad_reference(span, reference.text))
+        if not reference.path:
+            return [[]]
+        found = self.follow(reference.path, span, scope)
+        if reference.all:
+            return self.all_children(found, reference.path, span)
+        value = found.value if isinstance(found, Built) else found
+        if value is None:
+            self.evaluator.fail(errors.container_is_no_tensor(span, ".".join(reference.path)))
+        if reference.index is None or value is UNKNOWN:
+            return [value]
+        return [self.indexed(value, reference, span, scope, env, key)]
+
+    def follow(self, path: tuple[str, ...], span: Span, scope: Scope) -> Built | Value:
+        """A name in reach, then down by names and numbers (rules 17 and 18)."""
+        found = scope.find(path[0])
+        if found is None:
+            if path[0] == "prev":
+                self.evaluator.fail(errors.no_prev(span))
+            self.evaluator.fail(errors.unknown_tensor(span, path[0], scope.in_reach(), scope.header))
+        for depth, part in enumerate(path[1:], 1):
+            if not isinstance(found, Built):
+                self.evaluator.fail(errors.no_children(span, ".".join(path[:depth])))
+            if part not in found.children:
+                if found.value is UNKNOWN:
+                    raise Poisoned
+                self.evaluator.fail(errors.unknown_child(span, ".".join(path[:depth]), part, list(found.children)))
+            found = found.children[part]
+        return found
+
+    def all_children(self, found: Built | Value, path: tuple[str, ...], span: Span) -> list[Value]:
+        """`a.*`: all direct children, in the order in which they were built (rule 19)."""
+        if isinstance(found, Built) and found.value is UNKNOWN:
+            raise Poisoned
+        children = list(found.children.values()) if isinstance(found, Built) else []
+        values = [c.value for c in children if c.value is not None]
+        if not values:
+            self.evaluator.fail(errors.no_children(span, ".".join(path)))
+        return values
+
+    def indexed(
+        self, value: Value, reference: Reference, span: Span, scope: Scope, env: Env, key: Key | None
+    ) -> Tensor:
+        """`a[e]`: one tensor of a list (rule 20)."""
+        name = ".".join(reference.path)
+        if not isinstance(value, list):
+            self.evaluator.fail(errors.tensor_not_list(span, name))
+        assert reference.index is not None
+        text = reference.index
+        if key is not None:
+            start = reference.index_start
+            expression = parse_expression(key.scalar, self.collector, start, start + len(text))
+        else:
+            expression = parse_expression(_text_at(text, span), self.collector)
+        if expression is None:
+            raise Poisoned
+        index = self.evaluator.value(expression, env, scope)
+        if not isinstance(index, int) or isinstance(index, bool):
+            self.evaluator.fail(errors.index_not_integer(expression.span, describe(index)))
+        if not -len(value) <= index < len(value):
+            self.evaluator.fail(errors.index_out_of_range(expression.span, index, len(value)))
+        return value[index]
+
+    # layers
+
+    def layer(self, expression: Expression, inputs: list[Value], place: Place, env: Env, scope: Scope) -> Value:
+        """An expression whose value is an op, a block, or a call of one (rule 31)."""
+        looking = scope
+        if inputs and scope.prev is not inputs[0]:
+            looking = Scope(scope.module, scope.children, scope.outer, scope.inputs, inputs[0], header=scope.header)
+        try:
+            value = self.evaluator.value(expression, env, looking)
+            if isinstance(value, Call):
+                call = value
+            elif is_layer(value):
+                call, problems = call_without_arguments(value, expression.span)
+                for problem in problems:
+                    self.evaluator.report(problem)
+                if call is None:
+                    raise Poisoned
+            else:
+                name = expression.tree.id if isinstance(expression.tree, ast.Name) else None
+                self.evaluator.fail(errors.not_a_layer(expression.span, describe(value), name))
+        except Poisoned:
+            return self.unknown(place)
+        if isinstance(call.target, Block):
+            return self.block(call, call.target, inputs, place, expression.span)
+        return self.op(call, call.target, inputs, place, expression.span)
+
+    def unknown(self, place: Place) -> Value:
+        """The place is taken, so that the same mistake is not reported as another."""
+        if place.built is None:
+            place.take(None)
+        return UNKNOWN
+
+    def block(self, call: Call, block: Block, inputs: list[Value], place: Place, span: Span) -> Value:
+        """A block at the caller's path: it sees its parameters, its inputs and its file (rule 30)."""
+        outer = self.evaluator.origin
+        if not inputs and place.references is None:
+            self.evaluator.fail(errors.no_prev(place.span))
+        if len(inputs) != len(block.inputs):
+            self.evaluator.fail(errors.wrong_number_of_inputs(
+                place.span, block.name, len(block.inputs), len(inputs), block.inputs, block.span))  # fmt: skip
+        assert block.env is not None
+        self.evaluator.origin = Origin(span, outer)
+        try:
+            named = dict(zip(block.inputs, inputs, strict=True))
+            scope = Scope(place.parent, {}, None, named, inputs[0], header=block.span)
+            env = self.parameters(call, block, scope)
+            bound = Call(block, env.names, call.span)
+            return self.body(block.body, inputs, place, env, scope, bound)
+        finally:
+            self.evaluator.origin = outer
+
+    def parameters(self, call: Call, block: Block, scope: Scope) -> Env:
+        """The parameters' values; a default is computed at each call, within the block (rule 36)."""
+        env = Env(block.env)
+        for parameter in block.parameters:
+            if parameter.name in call.arguments:
+                env.names[parameter.name] = call.arguments[parameter.name]
+                continue
+            assert parameter.default is not None
+            try:
+                env.names[parameter.name] = self.evaluator.value(parameter.default, env, scope)
+            except Poisoned:
+                env.names[parameter.name] = POISON
+        return env
+
+    def op(self, call: Call, target: type[Op], inputs: list[Value], place: Place, span: Span) -> Value:
+        """One op: the node with its shapes and weights."""
+        if len(self.nodes) >= limits.LAYERS:
+            self.evaluator.exhaust(errors.too_many_layers(span, limits.LAYERS))
+        if target is Tuple:
+            return self.wire(inputs, place)
+        tensors = self.operands(target, inputs, place, span)
+        if tensors is None:
+            return self.unknown(place)
+        op = target(**call.arguments)
+        shapes = [t.shape for t in tensors]
+        try:
+            found = op.infer(*shapes)
+            weights = op.weights(*shapes)
+        except OpError as error:
+            self.evaluator.report(errors.op_error(error, target.name, call, place, span, tensors))
+            return self.unknown(place)
+        return self.node(op, tensors, shapes, found, weights, place, span)
+
+    def node(
+        self, op: Op, tensors: list[Tensor], shapes: list[Shape], found: Shape | list[Shape], weights: Any,
+        place: Place, span: Span,
+    ) -> Value:  # fmt: skip
+        many = isinstance(found, list)
+        outputs = tuple(Tensor(s) for s in (found if isinstance(found, list) else [found]))
+        path, index = place.path, len(self.nodes)
+        origin = Origin(span, self.evaluator.origin)
+        macs = op.macs(shapes, outputs[0].shape)
+        made = Node(index, place.name, path, op, tuple(tensors), outputs, many, place.parent, origin, weights, macs)
+        for i, tensor in enumerate(outputs):
+            tensor.producer, tensor.index = made, i
+            tensor.name = f"{path}.{i}" if many else path
+        self.nodes.append(made)
+        place.take(made)
+        return list(outputs) if many else outputs[0]
+
+    def wire(self, inputs: list[Value], place: Place) -> Value:
+        """`tuple` computes nothing: it is a list of tensors."""
+        flat: list[Tensor] = []
+        for value in inputs:
+            if value is UNKNOWN:
+                return self.unknown(place)
+            flat += value if isinstance(value, list) else [value]  # pyright: ignore[reportAssignmentType, reportOperatorIssue]
+        place.take(None)
+        return flat
+
+    def operands(self, target: type[Op], inputs: list[Value], place: Place, span: Span) -> list[Tensor] | None:
+        """The tensors that the op reads; lists are taken apart by the ops that take many (rule 22). None if unknown."""
+        if target.arity == 0:
+            if place.references is not None:
+                self.evaluator.fail(errors.reads_nothing(place.span, target.name))
+            return []
+        flat: list[Tensor] = []
+        for i, value in enumerate(inputs):
+            if isinstance(value, Tensor):
+                flat.append(value)
+            elif isinstance(value, list):
+                if target.arity is not None:
+                    self.evaluator.fail(errors.list_as_tensor(place.reference(i), target.name, len(value)))
+                flat += value
+            else:
+                return None
+        if not inputs and place.references is None:
+            self.evaluator.fail(errors.no_prev(place.span))
+        if target.arity is not None and len(flat) != target.arity:
+            self.evaluator.fail(errors.wrong_number_of_inputs(place.span, target.name, target.arity, len(flat)))
+        if not flat:
+            self.evaluator.fail(errors.joins_nothing(place.span, target.name))
+        return flat
+
+
+class Place:
+    """Where a child goes: its name and path, what holds it, and the place in the spec."""
+
+    __slots__ = ("built", "name", "parent", "path", "references", "siblings", "span")
+
+    def __init__(self, name: str, path: str, span: Span, parent: Module, siblings: dict[str, Built]) -> None:
+        self.name, self.path, self.span, self.parent, self.siblings = name, path, span, parent, siblings
+        self.built: Built | None = None
+        self.references: list[Span] | None = None
+
+    def take(self, made: Module | Node | None) -> Built:
+        """Put what was made there; its value comes when it is known."""
+        if made is not None:
+            self.parent.children[self.name] = made
+        self.built = self.siblings[self.name] = Built(self.name, UNKNOWN, self.span, made)
+        return self.built
+
+    def reference(self, index: int) -> Span:
+        """Where the input is named, or the child where none is."""
+        if self.references is None or index >= len(self.references):
+            return self.span
+        return self.references[index]
+
+
+def spliced(body: Body) -> Sequence[Entry]:
+    """Under a control key a string means a list of that one string (rule 4)."""
+    if isinstance(body, EntriesBody):
+        return body.entries
+    return [Child(None, body, body.span)]
+
+
+def _text_at(text: str, span: Span) -> Any:
+    from archc.language.syntax import Scalar
+
+    return Scalar(text, True, span, False)

@@ -1,0 +1,85 @@
+"""The names of values that a file's layers see: ops and functions, blocks, parameters, `let`. Rules 29, 30 and 33."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archc.diagnostics import errors
+from archc.diagnostics.collector import Collector
+from archc.language.evaluate import Evaluator, Poisoned
+from archc.language.files import Loaded
+from archc.language.functions import FUNCTIONS
+from archc.language.schema import plain
+from archc.language.scope import POISON, Env
+from archc.language.spec import Spec
+from archc.language.values import Block
+from archc.ops import OPS
+
+_BUILT_IN = Env(None, {**FUNCTIONS, **OPS})
+
+
+class Linker:
+    """Makes the environments of a network's files, each file once."""
+
+    def __init__(self, collector: Collector, evaluator: Evaluator) -> None:
+        self.collector, self.evaluator = collector, evaluator
+        self.blocks_of: dict[int, dict[str, Block]] = {}
+
+    def link(self, file: Loaded, spec: Spec, params: dict[str, Any]) -> Env:
+        """The environment of a file with these values of its parameters."""
+        blocks = self.blocks(file, spec)
+        env = Env(Env(_BUILT_IN, blocks))
+        for block in spec.blocks:
+            blocks[block].env = env
+        for name, value in params.items():
+            env.names[name] = resolve(value, blocks)
+            if name in spec.params:
+                env.spans[name] = spec.params[name][1]
+        self.let(spec, env)
+        return env
+
+    def blocks(self, file: Loaded, spec: Spec) -> dict[str, Block]:
+        """The file's blocks and those that it uses. They are copies: what they see depends on the parameters."""
+        found = {n: Block(b.name, b.parameters, b.inputs, b.body, b.span) for n, b in spec.blocks.items()}
+        for use, used in file.used:
+            theirs = self.used(used) if used is not None and used.spec is not None else None
+            for name in use.names:
+                if name.text in found:
+                    self.collector.add(errors.block_twice(name.span, name.text, found[name.text].span))
+                elif theirs is not None and name.text in theirs:
+                    found[name.text] = theirs[name.text]
+                elif theirs is not None:
+                    self.collector.add(errors.block_missing(name.span, name.text, use.path.text, list(theirs)))
+        return found
+
+    def used(self, file: Loaded) -> dict[str, Block]:
+        """The blocks of a used file, which see its parameters' defaults."""
+        spec = file.spec
+        assert spec is not None
+        if id(file) not in self.blocks_of:
+            env = self.link(file, spec, {n: v for n, (v, _) in spec.params.items()})
+            assert env.outer is not None
+            self.blocks_of[id(file)] = {n: b for n, b in env.outer.names.items() if n in spec.blocks}
+        return self.blocks_of[id(file)]
+
+    def let(self, spec: Spec, env: Env) -> None:
+        for name, expression, node in spec.let:
+            if name.text in env.names:
+                self.collector.add(errors.doubled_let(name.span, name.text, env.spans.get(name.text)))
+                continue
+            env.spans[name.text] = name.span
+            try:
+                value = self.evaluator.value(expression, env, None) if expression else plain(node, self.collector)
+            except Poisoned:
+                value = POISON
+            env.names[name.text] = value
+
+
+def resolve(value: Any, blocks: dict[str, Block]) -> Any:
+    """In `params` a text that names a block or an op is that block or op, at any depth of a list (rule 33)."""
+    if isinstance(value, str):
+        return blocks.get(value) or OPS.get(value, value)
+    if isinstance(value, list):
+        items: list[Any] = value
+        return [resolve(item, blocks) for item in items]
+    return value

@@ -1,0 +1,97 @@
+"""The two spaces of names: values (``Env``) and tensors (``Scope``). Rules 15 to 20 and 28 to 30 of the language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from archc.diagnostics.span import Span
+from archc.graph.graph import Module, Node, Tensor
+
+
+class Unknown:
+    """A tensor of which nothing is known, since an error was already reported for it."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = Unknown()
+Value = Tensor | list[Tensor] | Unknown
+
+
+class Env:
+    """Names of values, inner ones hiding outer ones."""
+
+    __slots__ = ("names", "outer", "spans")
+
+    def __init__(self, outer: Env | None = None, names: dict[str, Any] | None = None) -> None:
+        self.outer = outer
+        self.names: dict[str, Any] = {} if names is None else names
+        self.spans: dict[str, Span] = {}
+
+    def find(self, name: str) -> tuple[bool, Any]:
+        env: Env | None = self
+        while env is not None:
+            if name in env.names:
+                return True, env.names[name]
+            env = env.outer
+        return False, None
+
+    def all_names(self) -> list[str]:
+        found: list[str] = []
+        env: Env | None = self
+        while env is not None:
+            found += [n for n in env.names if n not in found]
+            env = env.outer
+        return found
+
+
+POISON = object()  # the value of a name whose expression failed
+
+
+@dataclass(eq=False, slots=True)
+class Built:
+    """What a child gave, and the children in it. ``value`` is None for a container that a dotted name made."""
+
+    name: str
+    value: Value | None
+    span: Span
+    place: Module | Node | None
+    children: dict[str, Built] = field(default_factory=dict[str, "Built"])
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """The tensors in reach in one list or mapping: its children so far, what is around it, and at last the block's inputs."""
+
+    module: Module
+    children: dict[str, Built]
+    outer: Scope | None
+    inputs: dict[str, Value]  # of the block; only where outer is None
+    prev: Value | None
+    counter: int = 0
+    header: Span | None = None  # of the block, for messages
+
+    def find(self, name: str) -> Value | Built | None:
+        """The child or input by that name; `x` and `prev` too."""
+        if name == "prev":
+            return self.prev
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.children:
+                return scope.children[name]
+            if scope.outer is None:
+                return scope.inputs.get(name)
+            scope = scope.outer
+        return None
+
+    def in_reach(self) -> list[str]:
+        found: list[str] = []
+        scope: Scope | None = self
+        while scope is not None:
+            found += scope.children
+            if scope.outer is None:
+                found += scope.inputs
+            scope = scope.outer
+        return found
