@@ -12,14 +12,12 @@ branch like any other: what it multiplies sees all, and so does what a group nor
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
+from archc.graph.band import Band, Length
 from archc.graph.graph import Graph, Node, Tensor
 from archc.ops.base import Reach
 from archc.ops.shape import Shape
-
-Length = int | Fraction
 
 
 class Field(NamedTuple):
@@ -32,18 +30,9 @@ class Field(NamedTuple):
     strides: tuple[Length | None, ...]
 
 
-class _Band(NamedTuple):
-    """Position ``j`` depends on ``size`` positions of ``axis`` from ``start + j * stride`` on; on all if None."""
-
-    axis: int
-    size: Length | None
-    stride: Length
-    start: Length
-
-
 # By axis of a tensor: its band, or None where the axis has no positions of the input. An input's axis
 # that no band names is seen whole.
-_Bands = tuple[_Band | None, ...]
+_Bands = tuple[Band | None, ...]
 # By name of the network's input; a tensor that depends on none of them is empty.
 _State = dict[str, _Bands]
 
@@ -65,7 +54,7 @@ def receptive_fields(graph: Graph, nodes: Iterable[Node]) -> dict[Node, Field | 
 
 
 def _start(shape: Shape) -> _Bands:
-    return (None, *(_Band(axis, 1, 1, 0) for axis in range(1, len(shape.dims))))
+    return (None, *(Band(axis) for axis in range(1, len(shape.dims))))
 
 
 def _after(node: Node, states: dict[Tensor, _State]) -> _State:
@@ -96,27 +85,19 @@ def _keeps_positions(reach: Sequence[Reach | None], before: Shape, after: Shape)
 
 
 def _slid(bands: _Bands, reach: Sequence[Reach | None]) -> _Bands:
-    return tuple(None if r is None else _through(bands[r.axis], r) for r in reach)
-
-
-def _through(band: _Band | None, reach: Reach) -> _Band | None:
-    if band is None:
-        return None
-    axis, size, stride, start = band
-    if size is not None:
-        size = (reach.size - 1) * stride + size
-    return _Band(axis, size, stride * reach.stride, start + reach.start * stride)
+    return tuple(None if r is None or (band := bands[r.axis]) is None else band.through(r) for r in reach)
 
 
 def _moved(bands: _Bands, reach: Sequence[Reach | None], dims: tuple[int, ...], out: tuple[int, ...]) -> _Bands:
     """As ``_slid`` for a join: axes are aligned from the last, and one position that is spread over many is none."""
     offset = len(out) - len(dims)
 
-    def of(place: int, r: Reach | None) -> _Band | None:
+    def of(place: int, r: Reach | None) -> Band | None:
         source = place - offset
         if r is None or source < 0 or (dims[source] == 1 and out[place] > 1):
             return None
-        return _through(bands[source], r)
+        band = bands[source]
+        return band and band.through(r)
 
     return tuple(of(place, r) for place, r in enumerate(reach))
 
@@ -127,20 +108,11 @@ def _union(one: _Bands, other: _Bands, shape: Shape) -> _Bands:
     return tuple(_joined(a, b, n) for a, b, n in zip(one, other, shape.dims, strict=True))
 
 
-def _joined(a: _Band | None, b: _Band | None, positions: int) -> _Band | None:
-    """The narrowest band that holds both, at the stride of the first."""
+def _joined(a: Band | None, b: Band | None, positions: int) -> Band | None:
     if a is None or b is None:
         present = a or b
-        return present and present._replace(size=None)
-    if a.axis != b.axis:
-        return None
-    if a.size is None or b.size is None:
-        return a._replace(size=None)
-    # Both ends move evenly, so the two bands are furthest apart at the first or the last position.
-    drift = (b.stride - a.stride) * (positions - 1)
-    start = min(a.start, b.start, b.start + drift)
-    end = max(a.start + a.size, b.start + b.size, b.start + b.size + drift)
-    return _Band(a.axis, end - start, a.stride, start)
+        return present and present._replace(whole=True)
+    return a.union(b, positions) if a.axis == b.axis else None
 
 
 def _field(graph: Graph, state: _State) -> Field | None:
@@ -152,12 +124,7 @@ def _field(graph: Graph, state: _State) -> Field | None:
 def _of_input(shape: Shape, bands: _Bands) -> Field:
     by_axis = {band.axis: band for band in bands if band is not None}
     found = [by_axis.get(axis) for axis in range(1, len(shape.dims))]
-    sizes = tuple(None if b is None or b.size is None else int(b.size) for b in found)
-    return Field(sizes, tuple(b and _plain(b.stride) for b in found))
-
-
-def _plain(length: Length) -> Length:
-    return int(length) if length == int(length) else length
+    return Field(tuple(b and b.size for b in found), tuple(b and b.stride for b in found))
 
 
 def _extent(field: Field) -> tuple[int, int, int]:

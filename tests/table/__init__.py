@@ -1,0 +1,1 @@
+"""Tests of costs, receptive fields, the graph's rules, and tables."""
