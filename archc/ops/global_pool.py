@@ -19,17 +19,17 @@ class SpatialMean(nn.Module):
 '''.strip()
 
 
-def _bands(size: int, out: int) -> list[tuple[int, int]]:
-    """First and last position of each window: ⌊i · size / out⌋ to ⌈(i + 1) · size / out⌉ − 1."""
-    return [(i * size // out, -(-(i + 1) * size // out) - 1) for i in range(out)]
+def _band(axis: int, size: int, out: int) -> Reach:
+    """What holds every window: rounding to whole positions widens one by up to (q − 1) / q on either side."""
+    stride = Fraction(size, out)
+    rounding = 1 - Fraction(1, stride.denominator)
+    return Reach(axis, stride + 2 * rounding, stride, -rounding)
 
 
 def _averages(size: int, out: int) -> list[list[float]]:
-    """The matrix that averages ``size`` numbers over ``out`` windows."""
-    return [
-        [1 / (last - first + 1) if first <= j <= last else 0.0 for j in range(size)]
-        for first, last in _bands(size, out)
-    ]
+    """The matrix that averages ``size`` numbers over ``out`` windows, ⌊i · size / out⌋ to ⌈(i + 1) · size / out⌉ − 1."""
+    windows = [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+    return [[1 / len(window) if j in window else 0.0 for j in range(size)] for window in windows]
 
 
 @op("adaptive_avg_pool")
@@ -54,11 +54,8 @@ class AdaptiveAvgPool(Op):
         return Shape((map_of(self, inputs).channels, *self.output_size))
 
     def reach(self, inputs: Sequence[Shape], output: Shape) -> Sequence[Reach | None]:
-        slid = [
-            None if out == 1 else Reach.spanning(axis, _bands(size, out), Fraction(size, out))
-            for axis, (size, out) in enumerate(zip(inputs[0].spatial, self.output_size, strict=True), start=1)
-        ]
-        return [Reach(0), *slid]
+        sizes = enumerate(zip(inputs[0].spatial, self.output_size, strict=True), start=1)
+        return [Reach(0), *(None if out == 1 else _band(axis, size, out) for axis, (size, out) in sizes)]
 
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.AdaptiveAvgPool2d", {"output_size": compact(self.output_size)}, positional=1)
