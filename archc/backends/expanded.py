@@ -236,13 +236,22 @@ def _first(child: Module | Node) -> int | None:
 
 
 def _relative(tensor: Tensor, container: Module) -> str | None:
-    """The path of the tensor from within a container; None if it is not made there."""
-    if tensor.producer is None:
+    """The shortest path of the tensor from within a container; None if it is not made there."""
+    node = tensor.producer
+    start = container.path + "." if container.path else ""
+    if node is None or not node.path.startswith(start):
         return None
-    path, start = tensor.producer.path, container.path + "." if container.path else ""
-    if not path.startswith(start):
-        return None
-    return path[len(start) :] + (f"[{tensor.index}]" if tensor.producer.many else "")
+    if node.many:
+        return f"{node.path[len(start) :]}[{tensor.index}]"
+    parts: list[str] = []
+    child: Module | Node = container
+    for part in node.path[len(start) :].split("."):
+        assert isinstance(child, Module), "a path goes down through containers"
+        child = child.children[part]
+        parts.append(part)
+        if isinstance(child, Module) and child.kind != "namespace" and _given(child) is tensor:
+            break
+    return ".".join(parts)
 
 
 def _provenance(child: Module | Node) -> str:
@@ -271,7 +280,7 @@ def _header(graph: Graph) -> list[str]:
     lines += [f"source: {_quoted(graph.source)}"] if graph.source else []
     shapes = {name: list(tensor.shape.dims) for name, tensor in graph.inputs.items()}
     lines.append(f"input: {_flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
-    return [*lines, f"variants: {{{graph.variant}: }}"]
+    return [*lines, f"variants: {{{graph.variant}: }}"] if graph.variant != graph.name else lines
 
 
 def _param(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from archc.cli.failures import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, explain
 from archc.version import __version__
 
 # Command → its one line in `archc --help`; the command itself is `command` in the module of that name.
@@ -21,8 +22,6 @@ COMMANDS = {
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",
 }
-
-BAD_INPUT, FAILED_CHECK, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 
 class Commands(click.Group):
@@ -81,10 +80,8 @@ def run(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as e:
-        from archc.cli.failures import explain
-
         message = explain(e)
         if message is None:
             raise
-        click.echo(message, err=True)
+        click.echo(message, err=True, color=True)
         return BAD_INPUT

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from archc.diagnostics.diagnostic import Diagnostic
+    from archc.graph.graph import Graph
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,3 +100,27 @@ def params_of(settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:
             raise click.UsageError(f"--set {key} is given twice")
         params[key] = value
     return params
+
+
+def compile_graph(
+    spec: str, inputs: Sequence[tuple[str | None, list[int]]], settings: Sequence[tuple[str, Any]]
+) -> Graph:
+    """The network that SPEC and the shared options ask for; warnings go to stderr.
+
+    Raises CompileError and RequestError.
+    """
+    from archc.compiler import open_spec
+
+    file, variant = open_spec(spec)
+    compiled = file.compile(variant, params_of(settings), input_of(inputs))
+    show_diagnostics(compiled.warnings)
+    return compiled.graph
+
+
+def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print them on stderr, in colour where it is a terminal."""
+    if not diagnostics:
+        return
+    from archc.diagnostics.render import render, use_color
+
+    click.echo(render(diagnostics, color=use_color(sys.stderr)).rstrip("\n"), err=True, color=True)

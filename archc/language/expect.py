@@ -1,30 +1,31 @@
-"""`expect`: what must hold of a network, tested against its graph.
+"""`expect`: what must hold of a network, tested against its graph, at batch 1 in eval mode.
 
-A number must be equal; text such as ``"< 26M"`` is a budget. All is taken at batch 1 in eval mode.
+A number must be equal; text such as ``"< 26M"`` is a budget.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archc.diagnostics import expect as wording
+from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Span
 from archc.graph.cost import cost
 from archc.graph.graph import Graph, Module, Node, Tensor
-from archc.language.syntax import Mapping, Scalar, Sequence
-from archc.language.syntax import Node as Tree
+from archc.language.declarations import Figures, Part, place, read
+from archc.language.syntax import Mapping
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
 }  # fmt: skip
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-TOTALS = ("params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes")
-CHILD_FIGURES = ("params", "macs", "shape")
+TOTALS = ("params", "trainable_params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes")
 _BUDGET = re.compile(r"(<=?|>=?|==?)?\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([kKMGT]|[KMG]i)?")
+
+Path = tuple[str | int, ...]  # keys from the variant's figures down
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,130 +38,95 @@ class Unmet:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A bound on a figure, as text gives it."""
-
-    text: str
-    holds: Callable[[float], bool]
-
-    @staticmethod
-    def read(text: str) -> Budget | None:
-        """``< 26M``, ``<= 4.1G``, ``< 64Mi``; without a sign it must be equal. None if it is no budget."""
-        match = _BUDGET.fullmatch(text.strip())
-        if match is None:
-            return None
-        sign, number, unit = match.groups()
-        bound = float(re.sub("[_,]", "", number)) * UNITS[unit or ""]
-        compare = COMPARISONS[sign or "="]
-        return Budget(text, lambda value: compare(value, bound))
+def within(found: int, budget: str) -> bool | None:
+    """Whether a figure keeps to ``< 26M``, ``<= 4.1G``, ``< 64Mi``; None if the text is no budget."""
+    match = _BUDGET.fullmatch(budget.strip())
+    if match is None:
+        return None
+    sign, number, unit = match.groups()
+    return COMPARISONS[sign or "="](found, float(re.sub("[_,]", "", number)) * UNITS[unit or ""])
 
 
-def unmet(graph: Graph, figures: Mapping, collector: Collector) -> list[Unmet]:
-    """What of one variant's ``expect`` does not hold. Names that mean nothing go to ``collector``."""
-    return list(_Test(graph, collector).network(figures))
+def unmet(graph: Graph, tree: Mapping, collector: Collector) -> list[Unmet]:
+    """What of one variant's ``expect`` does not hold. What means nothing goes to ``collector``."""
+    figures = read(Figures, tree, f"`expect` of `{graph.variant}`", collector)
+    return [] if figures is None else list(_Test(graph, tree, collector).network(figures))
 
 
 class _Test:
     """Tests the figures of one network."""
 
-    def __init__(self, graph: Graph, collector: Collector) -> None:
-        self._graph, self._collector = graph, collector
+    def __init__(self, graph: Graph, tree: Mapping, collector: Collector) -> None:
+        self._graph, self._tree, self._collector = graph, tree, collector
         self._cost = cost(graph)
 
-    def network(self, figures: Mapping) -> Iterator[Unmet]:
-        for key, value in figures.entries:
-            if key.text in TOTALS:
-                yield from self._number(key.text, getattr(self._cost.total, key.text), value)
-            elif key.text == "keys":
-                yield from self._keys(value)
-            elif key.text == "shape":
-                yield from self._output_shapes(value)
-            elif key.text == "at":
-                yield from self._children(value)
-            else:
-                self._collector.add(wording.unknown_figure(key.span, key.text, [*TOTALS, "keys", "shape", "at"]))
-
-    def _number(self, what: str, found: int, value: Tree) -> Iterator[Unmet]:
-        wanted = value.value if isinstance(value, Scalar) else None
-        if isinstance(wanted, int) and not isinstance(wanted, bool):
-            if found != wanted:
-                yield Unmet(what, f"{found:,}", f"{wanted:,}", value.span)
-            return
-        budget = Budget.read(wanted) if isinstance(wanted, str) else None
-        if budget is None:
-            self._collector.add(wording.bad_figure(value.span, what, 'an integer, or a budget such as "< 26M"'))
-        elif not budget.holds(found):
-            yield Unmet(what, f"{found:,}", budget.text, value.span)
-
-    def _keys(self, value: Tree) -> Iterator[Unmet]:
-        if not isinstance(value, Sequence):
-            yield from self._number("keys", len(self._graph.state), value)
-            return
-        known = {entry.key for entry in self._graph.state}
-        for item in value.items:
-            if not isinstance(item, Scalar):
-                self._collector.add(wording.bad_figure(item.span, "keys", "a number, or a list of state_dict keys"))
-            elif item.text not in known:
-                yield Unmet("keys", "not there", item.text, item.span)
-
-    def _output_shapes(self, value: Tree) -> Iterator[Unmet]:
-        outputs = self._graph.outputs
-        if not isinstance(value, Mapping):
-            if len(outputs) == 1:
-                yield from self._shape("shape", next(iter(outputs.values())), value)
-            else:
-                wanted = f"a mapping from an output ({', '.join(outputs)}) to its shape"
-                self._collector.add(wording.bad_figure(value.span, "shape", wanted))
-            return
-        for key, shape in value.entries:
-            if key.text in outputs:
-                yield from self._shape(f"shape of {key.text}", outputs[key.text], shape)
-            else:
-                self._collector.add(wording.unknown_output(key.span, key.text, outputs))
-
-    def _shape(self, what: str, tensor: Tensor, value: Tree) -> Iterator[Unmet]:
-        sizes = [i.value if isinstance(i, Scalar) else None for i in value.items] if isinstance(value, Sequence) else []
-        if not sizes or not all(isinstance(size, int) for size in sizes):
-            wanted = "a list of integers, without the batch"
-            self._collector.add(wording.bad_figure(value.span, what, wanted))
-        elif sizes != list(tensor.shape.dims):
-            yield Unmet(what, str(list(tensor.shape.dims)), str(sizes), value.span)
-
-    def _children(self, value: Tree) -> Iterator[Unmet]:
-        if not isinstance(value, Mapping):
-            self._collector.add(wording.bad_figure(value.span, "at", "a mapping from a path to figures"))
-            return
-        for key, figures in value.entries:
-            child = _find(self._graph.root, key.text)
+    def network(self, figures: Figures) -> Iterator[Unmet]:
+        for name in TOTALS:
+            yield from self._number(getattr(figures, name), getattr(self._cost.total, name), (name,))
+        if isinstance(figures.keys, list):
+            yield from self._keys(figures.keys)
+        else:
+            yield from self._number(figures.keys, len(self._graph.state), ("keys",))
+        yield from self._output_shapes(figures.shape)
+        for path, part in figures.at.items():
+            child = _find(self._graph.root, path)
             if child is None:
-                self._collector.add(wording.unknown_path(key.span, key.text, _paths(self._graph)))
-            elif not isinstance(figures, Mapping):
-                wanted = f"a mapping with some of {', '.join(CHILD_FIGURES)}"
-                self._collector.add(wording.bad_figure(figures.span, key.text, wanted))
+                self._collector.add(errors.unknown_path(place(self._tree, ("at", path)), path, _paths(self._graph)))
             else:
-                yield from self._child(child, key.text, figures)
+                yield from self._child(child, part, ("at", path))
 
-    def _child(self, child: Module | Node, path: str, figures: Mapping) -> Iterator[Unmet]:
+    def _number(self, wanted: int | str | None, found: int, path: Path) -> Iterator[Unmet]:
+        if isinstance(wanted, str):
+            holds = within(found, wanted)
+            if holds is None:
+                self._report(path, 'a number, or a budget such as "< 26M"')
+        else:
+            holds = wanted is None or found == wanted
+        if holds is False:
+            yield self._unmet(path, f"{found:,}", wanted if isinstance(wanted, str) else f"{wanted:,}")
+
+    def _keys(self, wanted: Sequence[str]) -> Iterator[Unmet]:
+        known = {entry.key for entry in self._graph.state}
+        for i, key in enumerate(wanted):
+            if key not in known:
+                yield self._unmet(("keys", i), "not there", key)
+
+    def _output_shapes(self, wanted: list[int] | dict[str, list[int]] | None) -> Iterator[Unmet]:
+        outputs = self._graph.outputs
+        if isinstance(wanted, dict):
+            for name, shape in wanted.items():
+                if name in outputs:
+                    yield from self._shape(shape, outputs[name], ("shape", name))
+                else:
+                    self._report(("shape", name), f"an output: {', '.join(outputs)}")
+        elif wanted is not None and len(outputs) > 1:
+            self._report(("shape",), f"a mapping from an output ({', '.join(outputs)}) to its shape")
+        else:
+            yield from self._shape(wanted, next(iter(outputs.values())), ("shape",))
+
+    def _shape(self, wanted: list[int] | None, tensor: Tensor, path: Path) -> Iterator[Unmet]:
+        found = list(tensor.shape.dims)
+        if wanted is not None and wanted != found:
+            yield self._unmet(path, str(found), str(wanted))
+
+    def _child(self, child: Module | Node, part: Part, path: Path) -> Iterator[Unmet]:
         inside = {child} if isinstance(child, Node) else set(child.nodes())
         costs = [c for c in self._cost.nodes if c.node in inside]
-        for key, value in figures.entries:
-            what = f"{path} {key.text}"
-            if key.text == "params":
-                yield from self._number(what, sum(c.params for c in costs), value)
-            elif key.text == "macs":
-                yield from self._number(what, sum(c.macs for c in costs), value)
-            elif key.text == "shape":
-                yield from self._child_shape(child, what, value)
-            else:
-                self._collector.add(wording.unknown_figure(key.span, key.text, CHILD_FIGURES))
-
-    def _child_shape(self, child: Module | Node, what: str, value: Tree) -> Iterator[Unmet]:
+        yield from self._number(part.params, sum(c.params for c in costs), (*path, "params"))
+        yield from self._number(part.macs, sum(c.macs for c in costs), (*path, "macs"))
         gives = (list(child.outputs) if child.many else child.output) if isinstance(child, Node) else child.result
         if isinstance(gives, Tensor):
-            yield from self._shape(what, gives, value)
-        else:
-            self._collector.add(wording.bad_figure(value.span, what, "asked of a child that gives one tensor"))
+            yield from self._shape(part.shape, gives, (*path, "shape"))
+        elif part.shape is not None:
+            self._report((*path, "shape"), "asked of a child that gives one tensor")
+
+    def _unmet(self, path: Path, found: str, expected: str) -> Unmet:
+        what = " ".join(str(p) for p in path if p != "at" and not isinstance(p, int))
+        return Unmet(what, found, expected, place(self._tree, path))
+
+    def _report(self, path: Path, wanted: str) -> None:
+        name = f"`expect` of `{self._graph.variant}`"
+        self._collector.add(errors.bad_field(place(self._tree, path), name, f"`{path[-1]}` must be {wanted}"))
 
 
 def _find(root: Module, path: str) -> Module | Node | None:
@@ -170,11 +136,11 @@ def _find(root: Module, path: str) -> Module | Node | None:
     return child
 
 
-def _paths(graph: Graph) -> Iterator[str]:
+def _paths(graph: Graph) -> list[str]:
     def walk(module: Module) -> Iterator[str]:
         for child in module.children.values():
             yield child.path
             if isinstance(child, Module):
                 yield from walk(child)
 
-    return walk(graph.root)
+    return list(walk(graph.root))

@@ -1,0 +1,70 @@
+"""Runs archc as a user does, within the process, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from archc.cli import run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Archc = Callable[..., Outcome]
+
+TINY = """\
+name: tiny
+input: [3, 16, 16]
+params: {width: 4, depths: [1, 2], act: relu, bias: false}
+variants:
+  small:
+  large: {width: 8}
+blocks:
+  unit(out):
+    conv: conv(out, 3, padding=1, bias=bias)
+    bn: batch_norm
+    act: act
+body:
+  for i, depth in enumerate(depths):
+    stage${i}:
+      for j in range(depth): unit(width * 2 ** i)
+head:
+  pool: global_avg_pool
+  flatten: flatten
+  fc: linear(10)
+expect:
+  small: {params: 1058, shape: [10]}
+  large: {params: "< 4k", macs: "<= 1M", at: {stage0: {shape: [8, 16, 16]}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with tiny.yaml in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture
+def archc(folder: Path, capsys: pytest.CaptureFixture[str]) -> Archc:
+    """``archc("summarize", "tiny.yaml:small")``."""
+
+    def call(*args: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = run([str(a) for a in args])
+        printed = capsys.readouterr()
+        return Outcome(code, printed.out, printed.err)
+
+    return call
