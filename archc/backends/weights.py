@@ -5,6 +5,7 @@ Floating-point tensors come out as float32 whatever the file's precision; intege
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import pickle
@@ -87,22 +88,17 @@ def _load_safetensors(path: Path) -> Tensors:
     import safetensors
 
     open_checked: Any = safetensors.safe_open  # its stub has no types
-    stored: dict[str, Stored] = {}
     try:
-        # The package checks the header, and that the tensors fill the file without gap or overlap. So the place of
-        # each follows from the order, and it can be read in place, where the package would copy it.
-        with open_checked(path, framework="numpy") as file:
+        # The package checks the header, and that the tensors fill the file without gap or overlap. It would copy
+        # each tensor on reading; by the offsets of the checked header they can be read in place.
+        with open_checked(path, framework="numpy"):
             data = _mapped(path)
-            offset = 8 + int.from_bytes(data[:8], "little")
-            for key in file.offset_keys():
-                part = file.get_slice(key)
-                shape, dtype = tuple(part.get_shape()), str(part.get_dtype())
-                stored[key], size = _place(path, key, data, offset, shape, dtype)
-                offset += size
-            metadata: dict[str, str] = file.metadata() or {}
     except safetensors.SafetensorError as e:
         raise WeightsError(f"{path} is no whole safetensors file: {e}") from None
-    return Tensors(path, stored, metadata)
+    start = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8:start])
+    metadata = header.pop("__metadata__", None)
+    return Tensors(path, {key: _place(path, key, data, start, form) for key, form in header.items()}, metadata)
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -110,16 +106,15 @@ def _mapped(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _place(
-    path: Path, key: str, data: mmap.mmap, offset: int, shape: tuple[int, ...], dtype: str
-) -> tuple[Stored, int]:
-    """The tensor at a place of the file, and its size in bytes."""
+def _place(path: Path, key: str, data: mmap.mmap, start: int, form: Mapping[str, Any]) -> Stored:
+    """The tensor of an entry of the header; ``start`` is where the tensors begin."""
+    dtype, shape = form["dtype"], tuple(form["shape"])
     name = "<u2" if dtype == "BF16" else (_FLOATS | _INTEGERS).get(dtype)
     if name is None:
         raise WeightsError(f"{path}: `{key}` is of type {dtype}, which is not read; save it as float32 or float16")
-    raw: Array = np.ndarray(shape, name, data, offset)
-    read = partial(_from_bfloat16, raw) if dtype == "BF16" else partial(_float32, raw)
-    return Stored(shape, dtype in _INTEGERS, read), raw.nbytes
+    raw: Array = np.ndarray(shape, name, data, start + form["data_offsets"][0])
+    read = partial(_from_bfloat16 if dtype == "BF16" else _float32, raw)
+    return Stored(shape, dtype in _INTEGERS, read)
 
 
 def _from_bfloat16(raw: Array) -> Array:
@@ -314,8 +309,6 @@ _NAMES = {np.dtype(code).name: name for name, code in (_FLOATS | _INTEGERS).item
 
 def save(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
     """Write a ``.safetensors`` file, tensor by tensor, whole or not at all. Raises WriteError."""
-    import json
-
     header: dict[str, Any] = {"__metadata__": dict(sorted((metadata or {}).items()))} if metadata else {}
     offset = 0
     for key, value in tensors.items():
