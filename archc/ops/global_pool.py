@@ -27,7 +27,7 @@ def _band(axis: int, size: int, out: int) -> Reach:
 
 
 def _averages(size: int, out: int) -> list[list[float]]:
-    """The matrix of the means over ``out`` windows of ``size`` numbers: ⌊i · size / out⌋ to ⌈(i + 1) · size / out⌉ − 1."""
+    """The matrix of means of ``size`` numbers over ``out`` windows: ⌊i · size / out⌋ to ⌈(i + 1) · size / out⌉ − 1."""
     windows = [range(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
     return [[1 / len(window) if j in window else 0.0 for j in range(size)] for window in windows]
 
