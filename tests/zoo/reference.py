@@ -21,8 +21,7 @@ FIGURES: dict[str, dict[str, Any]] = json.loads(
 NAMES = sorted(FIGURES)
 MODELS = Path(__file__).parents[2] / "specs" / "models"
 
-# Smaller images where the full size would tell no more. One network of each family keeps its own size; so do AlexNet,
-# VGG in ONNX, and Inception v3, whose auxiliary classifier needs a map of 17 x 17.
+# Smaller images where the full size would tell no more: it is kept by one network of each family.
 _FULL_SIZE = ("alexnet", "densenet121", "googlenet", "inception_v3", "resnet18", "squeezenet1_0", "vgg11")
 _SMALL = 64
 
