@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any, cast
 
+from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.ops.base import Init, Op
@@ -127,9 +128,10 @@ class _Writer:
         wiring = "" if _reads_previous(inputs, self._prev) else " <- " + self._references(inputs, within)
         key = name if name == "-" else f"{name}{wiring}:"
         if isinstance(child, Node):
-            yield _Line(depth, f"{key} {_plain(layer_text(child.op))}", _provenance(child))
+            layer = layer_text(child.op)
+            yield _Line(depth, f"{key} {_plain(layer)}", _provenance(child, layer))
         else:
-            yield _Line(depth, key, _provenance(child))
+            yield _Line(depth, key, _provenance(child, child.name))
             self._prev = inputs[0] if inputs else self._prev
             yield from self._body(child, depth + 1)
         self._prev = _given(child)
@@ -254,18 +256,24 @@ def _relative(tensor: Tensor, container: Module) -> str | None:
     return ".".join(parts)
 
 
-def _provenance(child: Module | Node) -> str:
-    """How the layer was written, and where; then where the blocks were called that it stands in."""
-    origin = child.origin
-    if origin is None:
-        return ""
-    outer = child.parent.origin if child.parent else None
+def _provenance(child: Module | Node, shown: str) -> str:
+    """How the layer was written where that is not as it is ``shown``, and where; then the calls that led there."""
+    known = set(_chain(child.parent.origin)) if child.parent else set[Span]()
     places: list[str] = []
-    step: Origin | None = origin
-    while step is not None and step is not outer:
-        places.append(f"{clean(step.span.text, 60)} · {PurePath(step.span.source.name).name}:{step.span.line}")
-        step = step.parent
+    for span in dict.fromkeys(_chain(child.origin)):
+        if span in known:
+            break
+        written = clean(span.text, 60)
+        place = f"{PurePath(span.source.name).name}:{span.line}"
+        places.append(place if written == shown else f"{written} · {place}")
     return " ← ".join(places)
+
+
+def _chain(origin: Origin | None) -> Iterator[Span]:
+    """Where a layer is written, where the block is called that it stands in, and so on outwards."""
+    while origin is not None:
+        yield origin.span
+        origin = origin.parent
 
 
 # What stands around the layers
