@@ -24,7 +24,7 @@ from archc.language.evaluate import Evaluator, Poisoned
 from archc.language.expression import Expression, parse_expression
 from archc.language.reserved import RESERVED
 from archc.language.schema import plain
-from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope, Unknown, Value
+from archc.language.scope import POISON, UNFINISHED, UNKNOWN, Built, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
 from archc.ops.base import Op, OpError
 from archc.ops.join import Tuple
@@ -38,7 +38,7 @@ class Expander:
         self.collector = collector
         self.evaluator = Evaluator(collector)
         self.nodes: list[Node] = []
-        self.modules = 0
+        self.modules = self.built = 0
         self.depth = 0
 
     # bodies
@@ -186,9 +186,11 @@ class Expander:
             place.references = inputs[1]
             value = self.body(child.body, inputs[0], place, env, scope)
         except Poisoned:
-            value = UNKNOWN
-        if place.built is not None:
-            place.built.value = value
+            value = self.unknown(place)
+        assert place.built is not None
+        place.built.value = value
+        self.built += 1
+        place.built.order = self.built
         return value
 
     def read(self, key: Key, scope: Scope, env: Env) -> KeyText:
@@ -218,7 +220,7 @@ class Expander:
                 self.evaluator.fail(errors.bad_child_name(span, key.name))
             if part in RESERVED:
                 self.evaluator.fail(errors.reserved_name(span, part))
-        if len(parts) == 1 and key.name in scope.inputs and scope.outer is None:
+        if len(parts) == 1 and key.name in scope.block_inputs():
             self.evaluator.fail(errors.child_named_as_input(span, key.name))
         module, children = scope.module, scope.children
         for part in parts[:-1]:
@@ -300,7 +302,7 @@ class Expander:
         """`a.*`: all direct children, in the order in which they were built (rule 19)."""
         if isinstance(found, Built) and found.value is UNKNOWN:
             raise Poisoned
-        children = list(found.children.values()) if isinstance(found, Built) else []
+        children = sorted(_children(found), key=lambda c: c.order) if isinstance(found, Built) else []
         values = [c.value for c in children if c.value is not None]
         if not values:
             self.evaluator.fail(errors.no_children(span, ".".join(path)))
@@ -479,7 +481,7 @@ class Place:
         """Put what was made there; its value comes when it is known."""
         if made is not None:
             self.parent.children[self.name] = made
-        self.built = self.siblings[self.name] = Built(self.name, UNKNOWN, self.span, made)
+        self.built = self.siblings[self.name] = Built(self.name, UNFINISHED, self.span, made)
         return self.built
 
     def reference(self, index: int) -> Span:
@@ -494,6 +496,17 @@ def spliced(body: Body) -> Sequence[Entry]:
     if isinstance(body, EntriesBody):
         return body.entries
     return [Child(None, body, body.span)]
+
+
+def _children(found: Built) -> list[Built]:
+    """The direct children; those that dotted names put into containers are direct too."""
+    children: list[Built] = []
+    for child in found.children.values():
+        if child.value is None:
+            children += _children(child)
+        elif child.value is not UNFINISHED:
+            children.append(child)
+    return children
 
 
 def _text_at(text: str, span: Span) -> Any:

@@ -78,10 +78,15 @@ def parse_expression(scalar: Scalar, collector: Collector, start: int = 0, end: 
 def parse_target(scalar: Scalar, collector: Collector, start: int, end: int) -> Expression | None:
     """The target of a `for`: a name, or nested names in brackets or with commas."""
     expression = parse_expression(scalar, collector, start, end)
-    if expression is not None and not _is_target(expression.tree):
+    if expression is not None and not _fits_target(expression.tree):
         collector.add(errors.bad_target(expression.span))
         return None
     return expression
+
+
+def _fits_target(tree: ast.expr) -> bool:
+    names = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    return _is_target(tree) and len(set(names)) == len(names)
 
 
 def _is_target(tree: ast.expr) -> bool:
@@ -162,7 +167,7 @@ def _what_is_forbidden(node: ast.AST) -> str | None:
         return "`**`"
     if isinstance(node, ast.comprehension) and node.is_async:
         return "async"
-    if isinstance(node, ast.comprehension) and not _is_target(node.target):
+    if isinstance(node, ast.comprehension) and not _fits_target(node.target):
         return "this target of a comprehension"
     return None
 

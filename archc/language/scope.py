@@ -17,6 +17,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+UNFINISHED = Unknown()  # the child is being built, and so not in reach
 Value = Tensor | list[Tensor] | Unknown
 
 
@@ -58,6 +59,7 @@ class Built:
     value: Value | None
     span: Span
     place: Module | Node | None
+    order: int = 0  # among all children of the network, as they were built
     children: dict[str, Built] = field(default_factory=dict[str, "Built"])
 
 
@@ -79,18 +81,26 @@ class Scope:
             return self.prev
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.children:
-                return scope.children[name]
+            found = scope.children.get(name)
+            if found is not None and found.value is not UNFINISHED:
+                return found
             if scope.outer is None:
                 return scope.inputs.get(name)
             scope = scope.outer
         return None
 
+    def block_inputs(self) -> dict[str, Value]:
+        """Those of the block, or of the network."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope.inputs
+
     def in_reach(self) -> list[str]:
         found: list[str] = []
         scope: Scope | None = self
         while scope is not None:
-            found += scope.children
+            found += [n for n, b in scope.children.items() if b.value is not UNFINISHED]
             if scope.outer is None:
                 found += scope.inputs
             scope = scope.outer
