@@ -1,7 +1,7 @@
 """Every case file shows exactly the codes that its header names, and is rendered as its golden says.
 
-A case is ``cases/<name>.yaml``. Its first comment lines say ``# error: code, …`` and ``# warning: code, …``, and, where
-needed, ``# variant: name`` and ``# with: parameter=value`` as a caller would give them.
+A case is ``cases/<name>.yaml``. Its first comment lines say ``# error: code, …`` or ``# warning: code, …``. It is checked
+as ``archc check`` does: all variants, patterns of ``init`` over them together, and names in ``expect``.
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ from pathlib import Path
 import pytest
 
 import archc
+from archc.compiler import open_spec, unmatched_patterns
+from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
 from archc.diagnostics.render import render
+from archc.graph.graph import Graph
+from archc.language.expect import unmet
+from archc.language.syntax import Mapping
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(p.stem for p in CASES.glob("*.yaml"))
 
 
 def header(text: str) -> dict[str, str]:
-    """The ``# key: value`` lines that a case begins with."""
+    """The ``# severity: codes`` lines that a case begins with."""
     found: dict[str, str] = {}
     for line in text.splitlines():
-        match = re.fullmatch(r"# (error|warning|variant|with): (.*)", line)
+        match = re.fullmatch(r"# (error|warning): (.*)", line)
         if not match:
             break
         found[match[1]] = match[2]
@@ -36,22 +41,36 @@ def codes(text: str | None) -> set[str]:
     return set((text or "").replace(",", " ").split())
 
 
-def diagnose(name: str, variant: str | None, given: str | None) -> list[Diagnostic]:
-    """What compiling a case file says, by the file's name without its folder."""
-    params = dict(pair.split("=", 1) for pair in (given or "").split())
-    values = {key: ast.literal_eval(value) for key, value in params.items()}
-    try:
-        network = archc.compile(f"{name}.yaml", variant=variant, **values)
-    except CompileError as error:
-        return error.diagnostics
-    return list(network.warnings)
+def diagnose(path: str) -> list[Diagnostic]:
+    """What is said of a file."""
+    collector = Collector()
+    file, _ = open_spec(path)
+    graphs: list[Graph] = []
+    for variant in file.variants or [None]:
+        try:
+            compiled = file.compile(variant)
+        except CompileError as error:
+            found = error.diagnostics
+        else:
+            graphs.append(compiled.graph)
+            found = list(compiled.warnings)
+        for diagnostic in found:
+            collector.add(diagnostic)
+    if len(graphs) == len(file.variants):
+        for diagnostic in unmatched_patterns(graphs):
+            collector.add(diagnostic)
+        for graph in graphs:
+            _, figures = file.spec.expect.get(graph.variant, (None, None)) if file.spec else (None, None)
+            if isinstance(figures, Mapping):
+                unmet(graph, figures, collector)
+    return collector.sorted
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_case(name: str, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CASES)
     said = header((CASES / f"{name}.yaml").read_text(encoding="utf-8"))
-    found = diagnose(name, said.get("variant"), said.get("with"))
+    found = diagnose(f"{name}.yaml")
     for severity in ("error", "warning"):
         assert {d.code for d in found if d.severity == severity} == codes(said.get(severity)), render(found)
     assert found, "a case has to show something"
