@@ -16,13 +16,14 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from archc.backends import weights as weight_files
 from archc.backends._onnx import write as files
 from archc.backends._onnx.emitter import Draft, Drafts
 from archc.backends._onnx.fold import fold as fold_affine
 from archc.backends._onnx.values import Array, of_arrays, of_node
 from archc.backends._onnx.wire import Model
+from archc.backends.fit import Report, check
 from archc.backends.init import InitialValues, initial_value
+from archc.backends.weights import tensors_of
 from archc.graph.graph import Graph, Node, Tensor
 from archc.ops.base import Op
 from archc.ops.shape import Shape
@@ -42,7 +43,7 @@ class Built:
     model: Model
     names: Mapping[Tensor, str]
     folded: tuple[Node, ...]
-    weights: weight_files.Report | None  # None: random
+    weights: Report | None  # None: random
 
     def proto(self) -> onnx.ModelProto:
         """The whole as a proto, for models of less than 2 GiB."""
@@ -61,7 +62,7 @@ class OnnxReport:
     inputs: dict[str, tuple[int | str, ...]]
     outputs: dict[str, tuple[int | str, ...]]
     folded: int  # batch norms, and other affine ops, worked into the layer before them
-    weights: weight_files.Report | None  # None: random
+    weights: Report | None  # None: random
     seed: int | None  # of random weights
 
     @property
@@ -74,15 +75,16 @@ def save(
     graph: Graph,
     path: str | os.PathLike[str],
     *,
-    weights: Mapping[str, Array] | None = None,
+    weights: Mapping[str, Any] | None = None,
     seed: int = 0,
     external_data_from: int | None = None,
 ) -> OnnxReport:
     """Write the network as ONNX to ``path``; the same call writes the same bytes.
 
-    ``weights`` maps the state_dict's keys, all of them and no others, to arrays (``archc.backends.weights.load`` reads
-    them lazily); without, they start by ``init`` from ``seed``. Weights of ``external_data_from`` bytes or more in all,
-    or too many for one proto (2 GiB), go into a file beside the model. Raises WeightsError and WriteError.
+    ``weights`` maps the state_dict's keys, all of them and no others, to arrays or torch's tensors
+    (``archc.backends.weights.load`` reads a file of them); without, they start by ``init`` from ``seed``. Weights of
+    ``external_data_from`` bytes or more in all, or too many for one proto (2 GiB), go into a file beside the model.
+    Raises WeightsError and WriteError.
     """
     path = Path(path)
     built = build(graph, weights=weights, seed=seed)
@@ -101,10 +103,11 @@ def save(
     )
 
 
-def build(graph: Graph, *, weights: Mapping[str, Array] | None = None, seed: int = 0, fold: bool = True) -> Built:
+def build(graph: Graph, *, weights: Mapping[str, Any] | None = None, seed: int = 0, fold: bool = True) -> Built:
     """The network as a model in memory. ``fold=False`` leaves batch norms as they are. Raises WeightsError."""
-    report = None if weights is None else weight_files.check(graph, weights)
-    state: Mapping[str, Array] = InitialValues(graph, seed) if weights is None else weights
+    given = None if weights is None else tensors_of(weights)
+    report = None if given is None else check(graph, given)
+    state = InitialValues(graph, seed) if given is None else given
     nodes = graph.live("eval")
     values = {node: of_node(node, state) for node in nodes}
     folded = fold_affine(graph, nodes, values) if fold else {}

@@ -1,4 +1,4 @@
-"""Reading, checking and writing files of weights, without running any code that they hold.
+"""Reading and writing files of weights, without running any code that they hold.
 
 Floating-point tensors come out as float32 whatever the file's precision; integers come out as they are.
 """
@@ -12,9 +12,8 @@ import pickle
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -24,13 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archc.files import writing
-from archc.graph.graph import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[Any]
-SHOWN = 5  # keys of each kind that a message lists
 
 
 class WeightsError(Exception):
@@ -47,10 +44,13 @@ class Stored:
 
 
 class Tensors(Mapping[str, Array]):
-    """Key → tensor of a file of weights. A tensor is read, and made float32, each time that it is asked for."""
+    """Key → tensor, of a file or of what is at hand. It is read, and made float32, each time that it is asked for.
 
-    def __init__(self, path: Path, stored: Mapping[str, Stored], metadata: Mapping[str, str] | None = None) -> None:
-        self.path, self.stored, self.metadata = path, stored, dict(metadata or {})
+    ``source`` is what messages call the whole; ``metadata`` is that of the file.
+    """
+
+    def __init__(self, source: str, stored: Mapping[str, Stored], metadata: Mapping[str, str] | None = None) -> None:
+        self.source, self.stored, self.metadata = source, stored, dict(metadata or {})
 
     def __getitem__(self, key: str) -> Array:
         return self.stored[key].read()
@@ -98,7 +98,7 @@ def _load_safetensors(path: Path) -> Tensors:
     start = 8 + int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(data[8:start])
     metadata = header.pop("__metadata__", None)
-    return Tensors(path, {key: _place(path, key, data, start, form) for key, form in header.items()}, metadata)
+    return Tensors(str(path), {key: _place(path, key, data, start, form) for key, form in header.items()}, metadata)
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -143,8 +143,8 @@ def _load_torch(path: Path) -> Tensors:
     for key, value in content.items():  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(key, str) or not isinstance(value, torch.Tensor):
             raise WeightsError(_no_state_dict(path, content, key, value))  # pyright: ignore[reportUnknownArgumentType]
-        stored[key] = _torch_tensor(path, key, value)
-    return Tensors(path, stored)
+        stored[key] = _torch_tensor(str(path), key, value)
+    return Tensors(str(path), stored)
 
 
 def _unpickled(path: Path) -> Any:
@@ -179,17 +179,36 @@ def _no_state_dict(path: Path, content: Mapping[Any, Any], key: Any, value: Any)
     return f"{path} is no state_dict: under {key!r} it holds a {type(value).__name__}, not a tensor"
 
 
-def _torch_tensor(path: Path, key: str, value: Tensor) -> Stored:
+def _torch_tensor(source: str, key: str, value: Tensor) -> Stored:
     import torch
 
     if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.is_meta:
-        raise WeightsError(f"{path}: `{key}` is sparse, quantized, complex or empty of data; save it as a dense tensor")
+        raise WeightsError(
+            f"{source}: `{key}` is sparse, quantized, complex or empty of data; save it as a dense tensor"
+        )
 
     def read() -> Array:
-        plain = value.detach()
+        plain = value.detach().cpu()
         return (plain.float() if plain.is_floating_point() else plain).numpy()
 
     return Stored(tuple(value.shape), not value.is_floating_point(), read)
+
+
+def tensors_of(weights: Mapping[str, Any], source: str = "the weights") -> Tensors:
+    """A state_dict at hand, of arrays or of torch's tensors. Raises WeightsError."""
+    if isinstance(weights, Tensors):
+        return weights
+    torch = sys.modules.get("torch")  # who has not imported it has no tensors
+    stored: dict[str, Stored] = {}
+    for key, value in weights.items():
+        if torch is not None and isinstance(value, torch.Tensor):
+            stored[key] = _torch_tensor(source, key, value)
+            continue
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise WeightsError(f"{source}: `{key}` is of type {array.dtype}, which is not read")
+        stored[key] = Stored(array.shape, array.dtype.kind != "f", partial(_float32, array))
+    return Tensors(source, stored)
 
 
 READERS: dict[str, Callable[[Path], Tensors]] = {
@@ -197,109 +216,6 @@ READERS: dict[str, Callable[[Path], Tensors]] = {
     ".pth": _load_torch,
     ".pt": _load_torch,
 }
-
-
-# --- checking against a network ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A tensor under the right key, of a wrong shape or type."""
-
-    key: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"`{self.key}` is {self.found}, not {self.expected}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """How the tensors of a file compare with the state_dict of a network. ``expected`` counts the network's keys."""
-
-    expected: int
-    loaded: tuple[str, ...]
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    mismatched: tuple[Mismatch, ...]
-
-    @property
-    def ok(self) -> bool:
-        return not (self.missing or self.unexpected or self.mismatched)
-
-    def __str__(self) -> str:
-        """The differences, the first few of each kind, and what may have led to them."""
-        close = {key: get_close_matches(key, self.unexpected, 1, 0.8) for key in self.missing[:SHOWN]}
-        lines = [f"{len(self.loaded)} of {self.expected} weights fit"]
-        lines += _listed("missing", self.missing, [f"`{k}`" + _hint(close[k]) for k in self.missing[:SHOWN]])
-        lines += _listed("unexpected", self.unexpected, [f"`{k}`" for k in self.unexpected[:SHOWN]])
-        lines += _listed("of another shape or type", self.mismatched, [str(m) for m in self.mismatched[:SHOWN]])
-        return "\n".join([*lines, *self._help()])
-
-    def _help(self) -> list[str]:
-        for prefix in ("module.", "_orig_mod."):
-            if self.unexpected and all(key.startswith(prefix) for key in self.unexpected):
-                return [f"help: every key begins with `{prefix}`: save the state_dict of the module inside the wrapper"]
-        heads = [m.key for m in self.mismatched]
-        if heads and not self.missing and not self.unexpected and len(heads) <= 4:
-            return ["help: only a few shapes differ: was the file made with other parameters (say, num_classes)?"]
-        if self.missing and all(key.endswith("num_batches_tracked") for key in self.missing) and not self.unexpected:
-            return ["help: the file was saved by a PyTorch before 0.4.1: load it there and save it again"]
-        return []
-
-
-def match(graph: Graph, tensors: Mapping[str, Array]) -> Report:
-    """Compare keys, shapes and types with those of the graph's state_dict; every difference counts."""
-    entries = {entry.key: entry.weight for entry in graph.state}
-    loaded: list[str] = []
-    mismatched: list[Mismatch] = []
-    for key, weight in entries.items():
-        if key not in tensors:
-            continue
-        shape, integer = _form(tensors, key)
-        expected, found = _described(weight.shape, weight.dtype == "int64"), _described(shape, integer)
-        if expected == found:
-            loaded.append(key)
-        else:
-            mismatched.append(Mismatch(key, expected, found))
-    missing = tuple(key for key in entries if key not in tensors)
-    unexpected = tuple(key for key in tensors if key not in entries)
-    return Report(len(entries), tuple(loaded), missing, unexpected, tuple(mismatched))
-
-
-def check(graph: Graph, tensors: Mapping[str, Array]) -> Report:
-    """As ``match``, but raises WeightsError where anything differs."""
-    report = match(graph, tensors)
-    if not report.ok:
-        source = tensors.path if isinstance(tensors, Tensors) else "the weights"
-        raise WeightsError(f"{source} and {graph.variant or graph.name} do not fit together: {report}")
-    return report
-
-
-def _form(tensors: Mapping[str, Array], key: str) -> tuple[tuple[int, ...], bool]:
-    """Shape of a tensor, and whether it holds integers; known of a file's tensors without reading them."""
-    if isinstance(tensors, Tensors):
-        stored = tensors.stored[key]
-        return stored.shape, stored.integer
-    value = tensors[key]
-    return tuple(value.shape), value.dtype.kind in "iub"
-
-
-def _described(shape: tuple[int, ...], integer: bool) -> str:
-    return ("integer " if integer else "") + (" × ".join(map(str, shape)) or "scalar")
-
-
-def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
-    count = len(list(keys))
-    if not count:
-        return []
-    more = [f"… and {count - len(shown)} more"] if count > len(shown) else []
-    return [f"  {count} {what}:", *(f"    {line}" for line in [*shown, *more])]
-
-
-def _hint(close: list[str]) -> str:
-    return f" (did you mean `{close[0]}`, which the file has?)" if close else ""
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 
 from archc.backends import weights
+from archc.backends.fit import match
 from archc.backends.onnx import build, save
 from archc.backends.weights import WeightsError
 from tests.onnx.networks import Residual, arrays, difference, perturbed, residual
@@ -34,7 +35,7 @@ def test_formats_give_the_same_model(tmp_path: Path, suffix: str) -> None:
     for key, value in module.state_dict().items():
         np.testing.assert_array_equal(tensors[key], value.numpy())
         assert tensors[key].dtype == value.numpy().dtype
-    assert weights.match(residual(), tensors).ok
+    assert match(residual(), tensors).ok
     from_memory = build(residual(), weights=arrays(module)).proto()
     assert build(residual(), weights=tensors).proto() == from_memory
 
@@ -86,9 +87,22 @@ def test_what_is_saved_the_package_reads(tmp_path: Path) -> None:
         assert read[key].dtype == value.dtype
 
 
+def test_a_state_dict_at_hand(tmp_path: Path) -> None:
+    module = perturbed(Residual()).to(torch.bfloat16)
+    expected = {key: value.float().numpy() for key, value in module.state_dict().items() if value.is_floating_point()}
+    counts = {key: value for key, value in arrays(Residual()).items() if key not in expected}
+    assert (
+        build(residual(), weights=module.state_dict()).proto() == build(residual(), weights=expected | counts).proto()
+    )
+    wide = {key: value.astype(np.float64) for key, value in expected.items()}
+    assert build(residual(), weights=wide | counts).proto() == build(residual(), weights=expected | counts).proto()
+    with pytest.raises(WeightsError, match=r"`fc\.bias` is of type <U1"):
+        build(residual(), weights=expected | {"fc.bias": np.array(["a"])})
+
+
 def test_a_file_of_an_old_torch(tmp_path: Path) -> None:
     torch.save(Residual().state_dict(), tmp_path / "w.pth", _use_new_zipfile_serialization=False)
-    assert weights.match(residual(), weights.load(tmp_path / "w.pth")).ok
+    assert match(residual(), weights.load(tmp_path / "w.pth")).ok
 
 
 class Malicious:
@@ -203,7 +217,7 @@ def test_every_kind_of_difference_is_said() -> None:
     given["extra"] = np.ones(3, np.float32)
     given["fc.weight"] = np.ones((7, 8), np.float32)
     given["bn1.num_batches_tracked"] = np.array(1.0, np.float32)
-    report = weights.match(residual(), given)
+    report = match(residual(), given)
     assert not report.ok
     assert report.missing == ("block.conv.weight",)
     assert report.unexpected == ("block.conv1.weight", "extra")
@@ -233,13 +247,13 @@ def test_long_lists_are_cut() -> None:
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod."])
 def test_the_prefix_of_a_wrapper_is_pointed_out(prefix: str) -> None:
-    report = weights.match(residual(), {prefix + k: v for k, v in arrays(Residual()).items()})
+    report = match(residual(), {prefix + k: v for k, v in arrays(Residual()).items()})
     assert f"help: every key begins with `{prefix}`" in str(report)
 
 
 def test_batches_counted_are_part_of_a_state_dict() -> None:
     given = {k: v for k, v in arrays(Residual()).items() if not k.endswith("num_batches_tracked")}
-    report = weights.match(residual(), given)
+    report = match(residual(), given)
     assert len(report.missing) == 3
     assert "before 0.4.1" in str(report)
 
