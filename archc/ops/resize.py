@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import floor, inf
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from archc.ops.base import Kind, OnnxEmitter, Op, OpError, Reach, TorchExpression, TorchModule, example, op
 from archc.ops.kinds import BOOLEAN, choice, optional
 from archc.ops.shape import Shape
 from archc.ops.windows import map_of
+
+if TYPE_CHECKING:
+    from archc.ops.base import Array
 
 Mode = Annotated[str, choice("nearest", "bilinear", "bicubic")]
 
@@ -22,22 +25,46 @@ def _factor(v: Any) -> int | float:
     return v
 
 
+def _onnx_nearest(e: OnnxEmitter, x: str, before: Shape, after: Shape, steps: Sequence[float]) -> list[str]:
+    """Nearest pixels as PyTorch chooses them on a CPU: ⌊j · step⌋ in float32.
+
+    ONNX's Resize takes ⌊j / scale⌋, which its rounding may put elsewhere; there, the pixels are named one by one.
+    """
+    import numpy as np
+
+    sizes = list(zip(before.spatial, after.spatial, strict=True))
+    chosen = [_pixels(n, m, step) for (n, m), step in zip(sizes, steps, strict=True)]
+    resized = [np.floor(np.arange(m, dtype=np.float32) / (np.float32(m) / np.float32(n))) for n, m in sizes]
+    if all(map(np.array_equal, chosen, resized)):
+        how: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return e.node("Resize", [x, "", "", e.constant([*after.spatial], "int64")], **how, axes=[2, 3], mode="nearest")
+    for axis, ((n, m), pixels) in enumerate(zip(sizes, chosen, strict=True), 2):
+        if n != m:
+            (x,) = e.node("Gather", [x, e.constant(pixels, "int64")], axis=axis)
+    return [x]
+
+
+def _pixels(before: int, after: int, step: float) -> Array:
+    """For each position of an axis, the pixel that PyTorch gives it."""
+    import numpy as np
+
+    if before == after:
+        return np.arange(after, dtype=np.float32)
+    return np.floor(np.arange(after, dtype=np.float32) * np.float32(step)).clip(max=before - 1)
+
+
 def _onnx_resize(
     e: OnnxEmitter, x: str, mode: str, align_corners: bool, *, sizes: str = "", scales: str = ""
 ) -> list[str]:
-    """A Resize of height and width that computes positions as PyTorch does."""
-    if mode == "nearest":
-        how: dict[str, Any] = {
-            "mode": "nearest",
-            "coordinate_transformation_mode": "asymmetric",
-            "nearest_mode": "floor",
-        }
-    else:
-        corners = "align_corners" if align_corners else "half_pixel"
-        how = {"mode": {"bilinear": "linear", "bicubic": "cubic"}[mode], "coordinate_transformation_mode": corners}
-    if mode == "bicubic":
-        how["cubic_coeff_a"] = -0.75
-    return e.node("Resize", [x, "", scales, sizes] if sizes else [x, "", scales], **how, axes=[2, 3])
+    """A Resize of height and width that computes positions as PyTorch does. Either ``sizes`` or ``scales`` is given."""
+    return e.node(
+        "Resize",
+        [x, "", scales, sizes] if sizes else [x, "", scales],
+        axes=[2, 3],
+        mode={"bilinear": "linear", "bicubic": "cubic"}[mode],
+        coordinate_transformation_mode="align_corners" if align_corners else "half_pixel",
+        cubic_coeff_a=-0.75 if mode == "bicubic" else None,
+    )
 
 
 def _reads(mode: str, align_corners: bool, before: int, after: int, step: Fraction) -> list[tuple[int, int]]:
@@ -69,7 +96,8 @@ def _reach(mode: str, align_corners: bool, before: Shape, after: Shape, steps: S
 class Upsample(Op):
     """C × H × W to C × ⌊factor · H⌋ × ⌊factor · W⌋, by ``mode``. ``nn.Upsample``.
 
-    Raises OpError("rank-mismatch"); OpError("wrong-argument") for ``align_corners`` with mode "nearest";
+    Raises OpError("rank-mismatch"); OpError("wrong-argument") for ``align_corners`` with mode "nearest", and for a
+    factor too near 1 to change the size, of which PyTorch makes one thing on a CPU and another on a GPU;
     OpError("window-too-large") where nothing is left.
     """
 
@@ -107,6 +135,14 @@ class Upsample(Op):
                 input=0,
                 found=f"{x} times {self.scale_factor:g} is {height} × {width}",
             )
+        if (height, width) == x.spatial and self.scale_factor != 1:
+            raise OpError(
+                "wrong-argument",
+                "`scale_factor` of `upsample` is too near 1 to change the size of its input",
+                argument="scale_factor",
+                input=0,
+                found=f"{x} times {self.scale_factor:g} is {height} × {width} again",
+            )
         return Shape((x.channels, height, width))
 
     def reach(self, inputs: Sequence[Shape], output: Shape) -> Sequence[Reach | None]:
@@ -118,17 +154,23 @@ class Upsample(Op):
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         (x,), y = shapes, self.infer(*shapes)
-        exact = all(n * Fraction(str(self.scale_factor)) == m for n, m in zip(x.spatial, y.spatial, strict=True))
-        if exact:  # then the sizes say the factor too
-            how = {"sizes": e.constant(list(y.spatial), "int64")}
+        if x == y:
+            return list(inputs)
+        if self.mode == "nearest":
+            return _onnx_nearest(e, inputs[0], x, y, [1 / self.scale_factor] * 2)
+        sizes = list(zip(x.spatial, y.spatial, strict=True))
+        if self.align_corners or all(n * Fraction(str(self.scale_factor)) == m for n, m in sizes):
+            how = {"sizes": e.constant([*y.spatial], "int64")}
         else:
-            how = {"scales": e.constant([self._float32(n, m) for n, m in zip(x.spatial, y.spatial, strict=True)])}
+            how = {"scales": e.constant([self._float32(n, m) for n, m in sizes])}
         return _onnx_resize(e, inputs[0], self.mode, bool(self.align_corners), **how)
 
     def _float32(self, before: int, after: int) -> float:
         """The factor in float32, moved where its rounding would give a size other than ``after``."""
         import numpy as np
 
+        if before == after and self.mode == "bilinear":
+            return 1.0  # PyTorch leaves such an axis as it is
         factor = np.float32(self.scale_factor)
         for towards in (np.float32(inf), np.float32(0)):
             while before * float(factor) < after if towards else np.float32(before) * factor >= after + 1:
@@ -178,9 +220,14 @@ class ResizeLike(Op):
         return TorchExpression(f"nn.functional.interpolate({{0}}, {{1}}.shape[2:]{mode})")
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+        import numpy as np
+
         x, like = shapes
         if x.spatial == like.spatial:
             return [inputs[0]]
+        if self.mode == "nearest":
+            steps = [float(np.float32(n) / np.float32(m)) for n, m in zip(x.spatial, like.spatial, strict=True)]
+            return _onnx_nearest(e, inputs[0], x, like, steps)
         return _onnx_resize(e, inputs[0], self.mode, False, sizes=e.constant(list(like.spatial), "int64"))
 
     def summary(self) -> str:
