@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from archc.graph.graph import Graph, Mode, Node
+from archc.graph.inplace import inplace_nodes
 from archc.graph.memory import FLOAT_BYTES, peak_activation_bytes
 from archc.graph.receptive import Field, receptive_fields
 from archc.ops.base import Weight
@@ -36,7 +37,7 @@ class Total:
     not; nothing in the language freezes a weight, so all are trainable. ``macs`` and ``flops`` (two a multiply-add)
     are of one sample, and of convolutions and linear layers alone. ``activations``, as Radosavovic et al. ("Designing
     Network Design Spaces", CVPR 2020) define them, are the numbers that these layers give; they and
-    ``peak_activation_bytes`` (of inference, fp32; see ``archc.graph.memory``) are of the whole batch.
+    ``peak_activation_bytes`` (of inference, fp32, by liveness; see ``archc.graph.memory``) are of the whole batch.
     ``param_bytes`` are the parameters as fp32.
     """
 
@@ -92,5 +93,5 @@ def _total(graph: Graph, nodes: list[NodeCost], batch: int) -> Total:
         flops=2 * macs,
         activations=sum(n.activations for n in nodes),
         param_bytes=params * FLOAT_BYTES,
-        peak_activation_bytes=peak_activation_bytes(graph, batch),
+        peak_activation_bytes=peak_activation_bytes(graph, batch, inplace_nodes(graph)),
     )

@@ -207,7 +207,6 @@ def test_resnet50_s_stages() -> None:
     graph = resnet50()
     fields = {n.path: f for n, f in receptive_fields(graph, graph.live("eval")).items()}
     ends = ["conv1", "maxpool", "layer1.2.relu", "layer2.3.relu", "layer3.5.relu", "layer4.2.relu"]
-    # Araujo et al. 2019, table 1, puts the stride at the first convolution of a block and counts 483; with it at
-    # the 3 × 3 one, as here and in torchvision, the last stage sees 427.
+    # With the stride at a block's 3 × 3 convolution; at its first one, the last stage would see 483.
     assert [f.sizes[0] for path in ends if (f := fields[path])] == [7, 11, 35, 91, 267, 427]
     assert [f.strides[0] for path in ends if (f := fields[path])] == [2, 4, 4, 8, 16, 32]

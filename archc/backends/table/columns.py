@@ -117,7 +117,7 @@ def _output(row: Row, _: Scale) -> str:
 
 
 def _stride_value(row: Row, _: Scale) -> list[Any] | None:
-    return as_list(row.field.strides) if row.field else None
+    return as_list(row.field.strides) if row.field and any(row.field.strides) else None
 
 
 COLUMNS: dict[str, Column] = {
@@ -140,7 +140,7 @@ COLUMNS: dict[str, Column] = {
             "receptive_field",
             "field",
             lambda r, _: sizes_text(r.field and r.field.sizes, "all"),
-            lambda r, _: field_value(r.field),
+            lambda r, _: as_list(r.field and r.field.sizes),
         ),
         Column("total_stride", "stride", lambda r, _: sizes_text(r.field and r.field.strides), _stride_value),
     ]

@@ -111,6 +111,8 @@ def _csv_cell(value: object) -> object:
     if not isinstance(value, list):
         return "" if value is None else value
     items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+    if items and all(item is None for item in items):
+        return "all"
     if items and isinstance(items[0], list):
         return " ".join(str(_csv_cell(item)) for item in items)
     return "x".join("all" if item is None else f"{item:g}" if isinstance(item, float) else str(item) for item in items)

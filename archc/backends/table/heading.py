@@ -7,15 +7,19 @@ from archc.diagnostics.text import clean
 from archc.graph.cost import Cost
 from archc.graph.graph import Graph
 
+WIDEST = 120  # characters in which title, source and spec share a line
+
 
 def head(graph: Graph, cost: Cost) -> list[str]:
     """What it is a table of, and what its numbers mean."""
-    first = [graph.title, graph.source, graph.spec_name]
+    title, source, spec = (clean(part or "") for part in (graph.title, graph.source, graph.spec_name))
+    one_line = _joined(title, source, spec)
+    first = [one_line] if len(one_line) <= WIDEST else [line for line in (_joined(title, spec), source) if line]
     inputs = ", ".join(f"{name} {shape_text([t.shape])}" for name, t in graph.inputs.items())
     of = " of one sample" if cost.batch > 1 else ""
     conventions = f"MACs: multiply-adds of conv and linear{of}; FLOPs = 2 × MACs"
     return [
-        " · ".join(clean(part) for part in first if part),
+        *first,
         f"input{'s' if len(graph.inputs) > 1 else ''} {inputs} · {cost.mode} · {conventions}",
     ]
 
@@ -35,6 +39,10 @@ def totals(graph: Graph, cost: Cost) -> list[str]:
     if len(outputs) > 1:
         lines.append("outputs " + ", ".join(f"{name} {shape_text([t.shape])}" for name, t in outputs.items()))
     return lines
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def decimal(n: int) -> str:

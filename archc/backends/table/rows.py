@@ -194,11 +194,11 @@ def _contents(module: Module) -> str:
 
 
 def _runs(children: list[Child]) -> Iterator[list[Child]]:
-    """Neighbours that are equal, together."""
+    """Neighbours that are equal and count on in their names, together."""
     run: list[Child] = []
     kept: Any = None
     for child in children:
-        form = _form(child, _first_index(child))
+        form = _series(child.name), _form(child, _first_index(child))
         if run and form == kept:
             run.append(child)
             continue
@@ -207,6 +207,12 @@ def _runs(children: list[Child]) -> Iterator[list[Child]]:
         run, kept = [child], form
     if run:
         yield run
+
+
+def _series(name: str) -> str:
+    """What the names of a series have in common: ``layer`` of layer1, ``Mixed_6`` of Mixed_6c, nothing of 12."""
+    stem = name.rstrip("0123456789")
+    return stem if stem != name else name[:-1]
 
 
 def _first_index(child: Child) -> int:
