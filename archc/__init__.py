@@ -5,7 +5,6 @@ from __future__ import annotations
 from archc.compiler import SpecFile, open_spec
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
 from archc.network import Network, compile
+from archc.version import __version__
 
-__version__ = "0.1.0"
-
-__all__ = ["CompileError", "Diagnostic", "Network", "RequestError", "SpecFile", "compile", "open_spec"]
+__all__ = ["CompileError", "Diagnostic", "Network", "RequestError", "SpecFile", "__version__", "compile", "open_spec"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from archc.backends.targets import DEFAULT, Options, TargetError, Written, load, names
-from archc.cli.options import byte_count, compile_graph, network_options
-from archc.graph.graph import Graph
+from archc.cli.options import byte_count, compile_network, network_options
+from archc.network import Network
+from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 
 
 @click.command(name="build")
@@ -49,18 +49,18 @@ def command(
     targets = names() if wanted == "all" else [wanted]
     if weights and not any(load(name).needs_weights for name in targets):
         raise click.UsageError(f"--weights: {wanted} holds no weights; they go into --to onnx")
-    graph = compile_graph(spec, **changes)
+    network = compile_network(spec, **changes)
     options = Options(weights, seed, external_data_from)
     if check:
-        return _check(graph, targets, out, options)
-    _report([_write(graph, name, out, options) for name in targets])
+        return _check(network, targets, out, options)
+    _report([_write(network, name, out, options) for name in targets])
     click.echo(f"in {perf_counter() - start:.1f} s")
     return 0
 
 
-def _write(graph: Graph, name: str, out: Path, options: Options) -> Written:
+def _write(network: Network, name: str, out: Path, options: Options) -> Written:
     try:
-        return load(name).write(graph, out, options)
+        return load(name).write(network, out, options)
     except TargetError as e:
         raise click.ClickException(str(e)) from e
 
@@ -75,13 +75,13 @@ def _report(written: Sequence[Written]) -> None:
         click.echo(note)
 
 
-def _check(graph: Graph, targets: Sequence[str], out: Path, options: Options) -> int:
+def _check(network: Network, targets: Sequence[str], out: Path, options: Options) -> int:
     """Build aside, and compare with what is there."""
     stale = 0
     with TemporaryDirectory(prefix="archc-") as name:
         folder = Path(name)
         for target in targets:
-            for file in _write(graph, target, folder, options).files:
+            for file in _write(network, target, folder, options).files:
                 state = _state(file, out / file.name)
                 click.echo(f"{out / file.name}  {state}")
                 stale += state != "ok"

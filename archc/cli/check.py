@@ -61,12 +61,11 @@ def check_file(path: Path) -> Checked:
     for variant in file.variants:
         try:
             compiled = file.compile(variant)
-        except CompileError as e:
-            found: Sequence[Diagnostic] = e.diagnostics
-        else:
-            found = compiled.warnings
+            found: Sequence[Diagnostic] = compiled.warnings
             graphs.append(compiled.graph)
             failures += ((variant, failure) for failure in _unmet(file, compiled.graph, collector))
+        except CompileError as e:
+            found = e.diagnostics
         for diagnostic in found:
             collector.add(diagnostic)
     if len(graphs) == len(file.variants):

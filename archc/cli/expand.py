@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archc.backends.expanded import expanded
-from archc.cli.options import compile_graph, network_options
+from archc.cli.options import compile_network, network_options
 
 
 @click.command(name="expand")
@@ -15,4 +15,4 @@ from archc.cli.options import compile_graph, network_options
 @network_options
 def command(spec: str, **changes: Any) -> None:
     """Write SPEC to stdout as a spec in which every value is resolved; comments say where each came from."""
-    click.echo(expanded(compile_graph(spec, **changes)), nl=False)
+    click.echo(expanded(compile_network(spec, **changes).graph), nl=False)

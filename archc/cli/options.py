@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from archc.diagnostics.diagnostic import Diagnostic
-    from archc.graph.graph import Graph
+    from archc.network import Network
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,19 +102,21 @@ def params_of(settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return params
 
 
-def compile_graph(
+def compile_network(
     spec: str, inputs: Sequence[tuple[str | None, list[int]]], settings: Sequence[tuple[str, Any]]
-) -> Graph:
+) -> Network:
     """The network that SPEC and the shared options ask for; warnings go to stderr.
 
     Raises CompileError and RequestError.
     """
     from archc.compiler import open_spec
+    from archc.network import Network
 
     file, variant = open_spec(spec)
-    compiled = file.compile(variant, params_of(settings), input_of(inputs))
+    params, input = params_of(settings), input_of(inputs)
+    compiled = file.compile(variant, params, input)
     show_diagnostics(compiled.warnings)
-    return compiled.graph
+    return Network(compiled.graph, compiled.warnings, file, params, input)
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from archc.backends.table import COLUMNS, FORMATS, Table, TableError
-from archc.cli.options import compile_graph, network_options
+from archc.backends.table import COLUMNS, FORMATS, TableError
+from archc.cli.options import compile_network, network_options
 from archc.diagnostics.render import use_color
 from archc.graph.graph import Mode
 
@@ -26,10 +26,10 @@ def command(
     spec: str, depth: int | None, unfold: bool, mode: Mode, batch: int, columns: str | None, form: str, **changes: Any
 ) -> None:
     """Show SPEC layer by layer: shapes, parameters, multiply-adds, receptive fields, and totals."""
-    graph = compile_graph(spec, **changes)
+    network = compile_network(spec, **changes)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     try:
-        table = Table(graph, mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names)
+        table = network.table(mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names)
         text = table.text(color=use_color(sys.stdout)) if form == "table" else table.render(form)
     except TableError as e:
         raise click.UsageError(str(e)) from e

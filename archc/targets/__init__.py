@@ -12,7 +12,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol
 
-from archc.graph.graph import Graph
+from archc.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class TargetError(Exception):
 
 
 class Target(Protocol):
-    """A back end that writes files."""
+    """Something that writes a network into files."""
 
     needs_weights: bool
 
-    def write(self, graph: Graph, folder: Path, options: Options) -> Written:
+    def write(self, network: Network, folder: Path, options: Options) -> Written:
         """Write the network into ``folder``. Raises TargetError and WriteError."""
         ...
 
@@ -65,7 +65,7 @@ def load(name: str) -> Target:
     return import_module(f"{__name__}.{name}").target
 
 
-def stem(graph: Graph) -> str:
+def stem(network: Network) -> str:
     """The name of a network's files, without their suffix; one that Python can import."""
-    name = "".join(c if c.isalnum() else "_" for c in graph.variant or graph.name)
+    name = "".join(c if c.isalnum() else "_" for c in network.graph.variant)
     return f"_{name}" if name[0].isdigit() else name

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archc.backends.targets import Options, Written, stem
-from archc.backends.torch_source import source
 from archc.files import write_text
 from archc.graph.cost import numbers
-from archc.graph.graph import Graph
+from archc.network import Network
+from archc.targets import Options, Written, stem
 
 
 class SourceTarget:
@@ -16,11 +15,11 @@ class SourceTarget:
 
     needs_weights = False
 
-    def write(self, graph: Graph, folder: Path, options: Options) -> Written:
-        text = source(graph)
-        path = folder / f"{stem(graph)}.py"
+    def write(self, network: Network, folder: Path, options: Options) -> Written:
+        text = network.source()
+        path = folder / f"{stem(network)}.py"
         write_text(path, text)
-        params = sum(numbers(node.weights, buffers=False) for node in graph.nodes)
+        params = sum(numbers(node.weights, buffers=False) for node in network.graph.nodes)
         return Written((path,), f"{text.count(chr(10)):,} lines · {params:,} parameters")
 
 

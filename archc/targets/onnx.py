@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archc.backends.onnx import OnnxReport, save
+from archc.backends.onnx import OnnxReport
 from archc.backends.table.heading import binary
-from archc.backends.targets import Options, TargetError, Written, stem
-from archc.backends.weights import WeightsError, load
-from archc.graph.graph import Graph
+from archc.backends.weights import WeightsError
+from archc.network import Network
+from archc.targets import Options, TargetError, Written, stem
 
 
 class OnnxTarget:
@@ -16,12 +16,11 @@ class OnnxTarget:
 
     needs_weights = True
 
-    def write(self, graph: Graph, folder: Path, options: Options) -> Written:
+    def write(self, network: Network, folder: Path, options: Options) -> Written:
         try:
-            report = save(
-                graph,
-                folder / f"{stem(graph)}.onnx",
-                weights=load(options.weights) if options.weights else None,
+            report = network.onnx(
+                folder / f"{stem(network)}.onnx",
+                weights=options.weights,
                 seed=options.seed,
                 external_data_from=options.external_data_from,
             )
