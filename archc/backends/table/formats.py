@@ -123,7 +123,8 @@ _CSS = (
     ".archc th,.archc td{padding:2px 10px;text-align:left;white-space:pre;border:0}"
     ".archc thead th{border-bottom:1px solid currentColor}"
     ".archc .n{text-align:right}.archc .s td{font-weight:bold;padding-top:6px}"
-    ".archc .z{opacity:.4}.archc-note{font-size:12px;opacity:.75;margin:2px 10px}"
+    ".archc .z{opacity:.4}.archc-title{font-weight:bold;margin:4px 10px}"
+    ".archc-note{font-size:12px;opacity:.75;margin:2px 10px}"
 )
 
 
@@ -135,7 +136,7 @@ def html(rows: Sequence[Row], columns: Sequence[Column], scale: Scale, head: Seq
         classes = " ".join(name for name, on in (("n", column.align == ">"), ("z", text == NONE)) if on)
         return f"<{tag}{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{escape(text)}</{tag}>"
 
-    lines = [f"<style>{_CSS}</style>", f"<div><strong>{escape(head[0])}</strong></div>"]
+    lines = [f"<style>{_CSS}</style>", f'<div class="archc-title">{escape(head[0])}</div>']
     lines += [f'<div class="archc-note">{escape(line)}</div>' for line in head[1:]]
     header = "".join(cell("th", c.header, c) for c in columns)
     lines.append(f'<table class="archc"><thead><tr>{header}</tr></thead><tbody>')
