@@ -159,8 +159,8 @@ def test_columns_are_those_asked_for_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"columns": ["parms"]}, "did you mean `params`?"),
-        ({"columns": ["zzz"]}, "there are path, op"),
+        ({"columns": ["parms"]}, "Did you mean `params`?"),
+        ({"columns": ["zzz"]}, "There are path, op"),
         ({"columns": []}, "at least one"),
         ({"depth": 0}, "depth"),
         ({"batch": 0}, "batch"),

@@ -163,7 +163,7 @@ def select(names: Sequence[str] | None) -> list[Column]:
 def _column(name: str) -> Column:
     found = COLUMNS.get(ALIASES.get(name, name))
     if found is None:
-        raise TableError(f"no column `{name}`{_meant(name)}; there are {', '.join(COLUMNS)}")
+        raise TableError(f"no column `{name}`.{_meant(name)} There are {', '.join(COLUMNS)}")
     return found
 
 
@@ -171,4 +171,4 @@ def _meant(name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower(), [*COLUMNS, *ALIASES], 1)
-    return f", did you mean `{near[0]}`?" if near else ""
+    return f" Did you mean `{near[0]}`?" if near else ""
