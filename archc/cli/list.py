@@ -1,0 +1,74 @@
+"""``archc list``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from archc.backends.table.heading import decimal
+from archc.compiler import SpecFile
+from archc.language import library
+from archc.language.files import load
+from archc.language.syntax import Scalar, Sequence
+from archc.ops import OPS
+
+Row = tuple[str, str, str, str]
+
+
+@click.command(name="list")
+@click.option("--ops", is_flag=True, help="List the ops of the language with their arguments instead.")
+def command(ops: bool) -> None:
+    """List the networks of the library: family, variants, input, parameters, and MACs.
+
+    Figures are those that the specs state and `archc check` tests.
+    """
+    if ops:
+        for name in sorted(OPS):
+            click.echo(str(OPS[name].signature()))
+        return
+    families = {path: list(_rows(path)) for path in library.models()}
+    rows = [row for family in families.values() for row in family]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    click.echo(_line(("network", "input", "params", "MACs"), widths))
+    for path, family in families.items():
+        click.echo(f"{path.stem}  {_description(path)}".rstrip())
+        for row in family:
+            click.echo(_line(row, widths))
+
+
+def _line(row: Row, widths: list[int]) -> str:
+    name, shape, params, macs = row
+    return f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {params:>{widths[2]}}  {macs:>{widths[3]}}".rstrip()
+
+
+def _description(path: Path) -> str:
+    spec = load(path).spec
+    return spec.description if spec else ""
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """A line for each variant, without compiling it."""
+    file = SpecFile(path, load(path))
+    for variant in file.variants:
+        params, macs = _expected(file, variant, "params"), _expected(file, variant, "macs")
+        yield variant, _input(file, variant), f"{params:,}" if params else "", decimal(macs) if macs else ""
+
+
+def _input(file: SpecFile, variant: str) -> str:
+    spec = file.spec
+    if spec is None:
+        return ""
+    own = spec.variants[variant].input if variant in spec.variants else None
+    if isinstance(own, Sequence):
+        return " × ".join(item.text for item in own.items if isinstance(item, Scalar))
+    return ", ".join(" × ".join(map(str, dims)) for dims in spec.shapes.values())
+
+
+def _expected(file: SpecFile, variant: str, figure: str) -> int | None:
+    if file.spec is None or variant not in file.spec.expect:
+        return None
+    stated = file.spec.expect[variant][1].get(figure)
+    value = stated.value if isinstance(stated, Scalar) else None
+    return value if isinstance(value, int) else None
