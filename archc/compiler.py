@@ -23,7 +23,7 @@ from archc.language.finish import (
 )  # fmt: skip
 from archc.language.link import Linker
 from archc.language.schema import check_param, read_shapes
-from archc.language.scope import Scope, Value
+from archc.language.scope import UNKNOWN, Scope, Value
 from archc.language.spec import SECTIONS, Spec
 from archc.ops.shape import Shape
 
@@ -155,7 +155,7 @@ class _Compilation:
         for variant in spec.variants.values():
             for name, (value, span) in variant.params.items():
                 if name not in spec.params:
-                    self.collector.add(errors.unknown_param(span, name, list(spec.params)))
+                    self.collector.add(errors.unknown_param(span.part(0, len(name)), name, list(spec.params)))
                 elif problem := check_param(name, value, spec.params[name][0], span):
                     self.collector.add(problem)
                 elif variant.name == self.variant:
@@ -203,8 +203,8 @@ class _Compilation:
         env = Linker(self.collector, self.evaluator).link(self.file, spec, params)
         inputs = {name: Tensor(Shape(dims), name=name) for name, dims in shapes.items()}
         root = Module("", "", "root", None, None, inputs=tuple(inputs.values()))
-        known: dict[str, Value] = dict(inputs)
-        start = None if spec.named_inputs else next(iter(inputs.values()), None)
+        known: dict[str, Value] = dict(inputs) or {"x": UNKNOWN}  # without any, that was reported
+        start = None if spec.named_inputs else next(iter(known.values()))
         scope = Scope(root, {}, None, known, start)
         sections: dict[str, list[str]] = {}
         for section in SECTIONS:
@@ -214,7 +214,7 @@ class _Compilation:
                 sections[section] = [c for c in root.children if c not in before]
         root.result = scope.prev if isinstance(scope.prev, Tensor | list) else None
         outputs = Outputs(expander, scope, env)
-        named = outputs.read(spec.outputs) if spec.outputs else only_output(scope.prev, expander, spec.span)
+        named = outputs.read(spec.outputs) if spec.outputs else only_output(scope, expander, spec.span)
         train = outputs.read(spec.train_outputs) if spec.train_outputs else named
         graph = Graph(
             name=spec.name, variant=self.variant, title=spec.description or self.variant, source=spec.reference,

@@ -83,9 +83,9 @@ def _rows(d: Diagnostic, width: int) -> list[Row]:
     if notes or d.help:
         rows.append(_frame(gutter))
     for note in notes:
-        rows.extend(_note(note, "", gutter))
+        rows.extend(_note(note, "", gutter, width))
     if d.help:
-        rows.extend(_note(d.help, "help: ", gutter))
+        rows.extend(_note(d.help, "help: ", gutter, width))
     return rows
 
 
@@ -103,16 +103,27 @@ def _place(place: Excerpt, gutter: int, width: int, severity: str, first: bool) 
     rows = [head] if first else [_frame(gutter), head]
     if not place.source.text:
         return rows
-    # One marked line explains itself; where places are related, or a mark is a mere point, the line before helps.
     mark, *others = place.marks
-    context = first and (bool(others) or mark.start == mark.end)
+    leads = mark.start == mark.end or (bool(others) and not place.source.line(mark.line)[: mark.start].strip())
+    # What reads others' results, or stops at a point, is understood by the line before; other marks explain themselves.
+    context = first and leads and mark.line == place.lines[0]
     return [*rows, _frame(gutter), *draw(place, gutter, width - gutter - 3, severity, context)]
 
 
-def _note(text: str, label: str, gutter: int) -> list[Row]:
-    first, *rest = clean_lines(text)
+def _note(text: str, label: str, gutter: int, width: int) -> list[Row]:
+    indent = gutter + 3 + len(label)
+    first, *rest = [part for line in clean_lines(text) for part in _wrapped(line, width - indent)]
     rows = [Row().add(" " * gutter + " = ", "frame").add(label, "help").add(first)]
-    return rows + [Row().add(" " * (gutter + 3 + len(label)) + line) for line in rest]
+    return rows + [Row().add(" " * indent + line) for line in rest]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Prose in lines of at most ``width`` characters; an indented line is an example, and stays whole."""
+    if len(line) <= width or line.startswith(" "):
+        return [line]
+    from textwrap import wrap  # few notes are long
+
+    return wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False)
 
 
 def _text(rows: list[Row], color: bool) -> str:

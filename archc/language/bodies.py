@@ -99,6 +99,7 @@ class Key:
 
     scalar: Scalar
     parts: list[str | Expression]
+    broken: bool = False  # already reported
 
     @property
     def fixed(self) -> bool:
@@ -274,16 +275,19 @@ class BodyReader:
     def key(self, scalar: Scalar) -> Key:
         parts: list[str | Expression] = []
         end = 0
+        broken = False
         for match in _TEMPLATE.finditer(scalar.text):
             parts.append(scalar.text[end : match.start()])
             expression = parse_expression(scalar, self.collector, match.start(1), match.end(1))
+            broken |= expression is None
             parts.append(expression if expression is not None else match.group())
             end = match.end()
         if "${" in scalar.text[end:]:
             at = scalar.text.index("${", end)
+            broken = True
             self.collector.add(errors.open_template(scalar.part(at, len(scalar.text))))
         parts.append(scalar.text[end:])
-        return Key(scalar, [p for p in parts if p != ""] or [""])
+        return Key(scalar, [p for p in parts if p != ""] or [""], broken)
 
 
 def read_let(node: Mapping, collector: Collector) -> list[tuple[Scalar, Expression | None, Node]]:

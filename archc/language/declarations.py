@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -38,13 +39,15 @@ class Preprocess(Strict):
             raise ValueError("`resize` is an integer of 1 or more")
         return self
 
-    def mismatch(self, channels: int) -> str | None:
-        """What does not fit an input of so many channels."""
+    def mismatches(self, channels: int) -> Iterator[tuple[str, str]]:
+        """The fields that do not fit an input of so many channels, and why."""
+        there = f"and the input has {channels} channel{'s' * (channels != 1)}"
         for name, value in (("mean", self.mean), ("std", self.std)):
             if isinstance(value, list) and len(value) != channels:
-                return f"`{name}` has {len(value)} numbers, and the input {channels} channels"
+                yield name, f"`{name}` has {len(value)} numbers, {there}"
         wanted = {"gray": 1, "rgb": 3, "bgr": 3}.get(self.color or "", channels)
-        return None if wanted == channels else f"`{self.color}` has {wanted} channels, and the input {channels}"
+        if wanted != channels:
+            yield "color", f"`{self.color}` is of {wanted} channel{'s' * (wanted != 1)}, {there}"
 
 
 class Part(Strict):

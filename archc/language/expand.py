@@ -26,7 +26,7 @@ from archc.language.reserved import RESERVED
 from archc.language.schema import plain
 from archc.language.scope import POISON, UNFINISHED, UNKNOWN, Built, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
-from archc.ops.base import Op, OpError
+from archc.ops.base import OPS, Op, OpError
 from archc.ops.join import Tuple
 from archc.ops.shape import Shape
 
@@ -107,7 +107,7 @@ class Expander:
         self.depth += 1
         try:
             if self.depth > limits.NESTING:
-                self.evaluator.fail(errors.built_too_deeply(place.span, limits.NESTING))
+                self.evaluator.exhaust(errors.built_too_deeply(place.span, limits.NESTING))
             if isinstance(body, LayerBody):
                 return self.layer(body.expression, inputs, place, env, scope)
             if not isinstance(body, EntriesBody):
@@ -195,6 +195,8 @@ class Expander:
 
     def read(self, key: Key, scope: Scope, env: Env) -> KeyText:
         """The key with its `${…}` replaced (rule 13)."""
+        if key.broken:
+            raise Poisoned
         if key.fixed:
             return read_key(str(key.parts[0]))
         text = "".join(p if isinstance(p, str) else self.replaced(p, scope, env) for p in key.parts)
@@ -349,8 +351,8 @@ class Expander:
                 if call is None:
                     raise Poisoned
             else:
-                name = expression.tree.id if isinstance(expression.tree, ast.Name) else None
-                self.evaluator.fail(errors.not_a_layer(expression.span, describe(value), name))
+                name = expression.tree.id if isinstance(expression.tree, ast.Name) else ""
+                self.evaluator.fail(errors.not_a_layer(expression.span, describe(value), name, value, list(OPS)))
         except Poisoned:
             return self.unknown(place)
         if isinstance(call.target, Block):

@@ -108,7 +108,8 @@ def _used(use: Use, path: Path, above: tuple[Path, ...], collector: Collector) -
     if name.startswith("."):
         found: Path | None = path.parent / name
         assert found is not None
-        known = [f"./{p.name}" for p in path.parent.glob("*.y*ml")]
+        folder = found.parent
+        known = [f"{name.rpartition('/')[0]}/{p.name}" for p in folder.glob("*.y*ml")] if folder.is_dir() else []
         if not found.is_file() and found.suffix not in library.SUFFIXES:
             found = found.with_name(found.name + ".yaml")
     else:

@@ -82,7 +82,10 @@ class Outputs:
             self.evaluator.fail(errors.unknown_output(scalar.span))
         from archc.language.bodies import Key
 
-        (value,) = self.expander.reference(references[0], scalar.span, self.scope, env, Key(scalar, [scalar.text]))[:1]
+        values = self.expander.reference(references[0], scalar.span, self.scope, env, Key(scalar, [scalar.text]))
+        if len(values) != 1:
+            self.evaluator.fail(errors.unknown_output(scalar.span))
+        value = values[0]
         if isinstance(value, list):
             self.evaluator.fail(errors.output_is_list(scalar.span, scalar.text, len(value)))
         if not isinstance(value, Tensor):
@@ -90,11 +93,12 @@ class Outputs:
         return value
 
 
-def only_output(result: Any, expander: Expander, span: Span) -> dict[str, Tensor]:
+def only_output(scope: Scope, expander: Expander, span: Span) -> dict[str, Tensor]:
     """The network's output where `outputs` says nothing: what the last section gives (rule 25)."""
+    result = scope.prev
     if isinstance(result, list):
-        tensors: list[Tensor] = result
-        expander.evaluator.report(errors.ambiguous_output(span, len(tensors)))
+        last = next((c.span for c in reversed(scope.children.values()) if c.value is result), span)
+        expander.evaluator.report(errors.ambiguous_output(last, len(result)))
         return {}
     return {DEFAULT_OUTPUT: result} if isinstance(result, Tensor) else {}
 
@@ -257,8 +261,8 @@ def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int,
         if read is None:
             continue
         for shape in [shapes[name]] if name else shapes.values():
-            if message := read.mismatch(shape[0]):
-                expander.collector.add(errors.preprocess_mismatch(part.span, message))
+            for field, message in read.mismatches(shape[0]):
+                expander.collector.add(errors.preprocess_mismatch(declarations.place(part, (field,)), message))
         values = read.model_dump(exclude_none=True)
         found[name] = values
     return found if by_input else found.get("", {})

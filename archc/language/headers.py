@@ -17,34 +17,44 @@ def read_header(header: Scalar, collector: Collector) -> tuple[str, list[Paramet
     inputs = [i.strip() for i in rest.split(",")] if arrow else ["x"]
     name, parenthesis, _ = call.partition("(")
     name = name.strip()
+    if not name.isidentifier() or name == "prev":
+        return _refused(header, 0, len(call.partition("(")[0]), collector, f"`{name}` is no name" if name else "the name is missing")
     parameters: list[Parameter] | None = []
     if parenthesis:
         parameters = _parameters(header, call, collector)
     if parameters is None:
         return None
-    bad = [n for n in (name, *inputs) if not n.isidentifier() or n == "prev"]
-    if bad:
-        collector.add(errors.bad_header(header.span, bad[0]))
-        return None
+    after = len(call) + len(arrow)
+    for given in inputs:
+        if not given.isidentifier() or given == "prev":
+            why = f"`{given}` is no name of an input" if given else "after `<-` stand the names of the inputs"
+            return _refused(header, len(call), len(header.text), collector, why)
     if len(set(inputs)) < len(inputs):
-        collector.add(errors.doubled_input(header.span))
+        collector.add(errors.doubled_input(header.part(after, len(header.text))))
         return None
     return name, parameters, inputs
 
 
+def _refused(header: Scalar, start: int, end: int, collector: Collector, why: str) -> None:
+    collector.add(errors.bad_header(header.part(start, max(end, start + 1)), why))
+
+
 def _parameters(header: Scalar, call: str, collector: Collector) -> list[Parameter] | None:
     """Read as a call whose arguments are names and `name=default`, which has the same shape."""
-    expression = parse_expression(header, collector, 0, len(call))
+    trial = Collector()
+    expression = parse_expression(header, trial, 0, len(call))
     if expression is None:
+        (found,) = trial.diagnostics
+        collector.add(errors.bad_header(found.span, found.message.removeprefix("this is no expression: ")))
         return None
     tree = expression.tree
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
-        collector.add(errors.bad_header(expression.span, expression.text))
+        collector.add(errors.bad_header(expression.span, "this is not `name(parameters)`"))
         return None
     found: list[Parameter] = []
     for argument in tree.args:
         if not isinstance(argument, ast.Name):
-            collector.add(errors.bad_header(expression.place(argument), ast.unparse(argument)))
+            collector.add(errors.bad_header(expression.place(argument), "a parameter is a name, or `name=default`"))
             return None
         found.append(Parameter(argument.id, None, expression.place(argument)))
     for keyword in tree.keywords:

@@ -38,18 +38,25 @@ class Linker:
         self.let(spec, env)
         return env
 
-    def blocks(self, file: Loaded, spec: Spec) -> dict[str, Block]:
-        """The file's blocks and those that it uses. They are copies: what they see depends on the parameters."""
-        found = {n: Block(b.name, b.parameters, b.inputs, b.body, b.span) for n, b in spec.blocks.items()}
+    def blocks(self, file: Loaded, spec: Spec) -> dict[str, Any]:
+        """The file's blocks and those that it uses; POISON for what is missing or broken, which was reported.
+
+        They are copies, since what they see depends on the parameters.
+        """
+        found: dict[str, Any] = dict.fromkeys(spec.broken_blocks, POISON)
+        for name, block in spec.blocks.items():
+            found[name] = Block(block.name, block.parameters, block.inputs, block.body, block.span)
         for use, used in file.used:
             theirs = self.used(used) if used is not None and used.spec is not None else None
             for name in use.names:
-                if name.text in found:
+                if found.get(name.text, POISON) is not POISON:
                     self.collector.add(errors.block_twice(name.span, name.text, found[name.text].span))
                 elif theirs is not None and name.text in theirs:
                     found[name.text] = theirs[name.text]
-                elif theirs is not None:
-                    self.collector.add(errors.block_missing(name.span, name.text, use.path.text, list(theirs)))
+                else:
+                    found[name.text] = POISON  # what calls it is silent
+                    if theirs is not None:
+                        self.collector.add(errors.block_missing(name.span, name.text, use.path.text, list(theirs)))
         return found
 
     def used(self, file: Loaded) -> dict[str, Block]:

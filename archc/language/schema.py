@@ -132,6 +132,7 @@ class _Reader:
             found = read_header(header, self.collector)
             body = self.bodies.body(node, f"the block `{header.text}`")
             if found is None:
+                self.spec.broken_blocks.add(re.split(r"[\s(<]", header.text.strip(), maxsplit=1)[0])
                 continue
             name, parameters, inputs = found
             if name in self.spec.blocks:

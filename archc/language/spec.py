@@ -56,6 +56,7 @@ class Spec:
     )
     variants: dict[str, Variant] = field(default_factory=dict[str, Variant])
     uses: list[Use] = field(default_factory=list[Use])
+    broken_blocks: set[str] = field(default_factory=set[str])  # whose headers can't be read
     blocks: dict[str, Block] = field(default_factory=dict[str, Block])
     sections: dict[str, EntriesBody] = field(default_factory=dict[str, EntriesBody])
     outputs: EntriesBody | None = None

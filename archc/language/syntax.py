@@ -184,7 +184,8 @@ class _Composer:
         if len(self.stack) >= limits.NESTING:
             self.stop(errors.nested_too_deeply(span, limits.NESTING))
         mapping = isinstance(event, yaml.MappingStartEvent)
-        node: Sequence | Mapping = Mapping([], span) if mapping else Sequence([], span)
+        tagged = event.tag is not None
+        node: Sequence | Mapping = Mapping([], span, tagged) if mapping else Sequence([], span, tagged)
         self.stack.append(_Open(node, event.anchor, bool(event.flow_style), keys={} if mapping else None))
 
     def end(self, event: Any) -> None:

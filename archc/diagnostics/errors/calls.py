@@ -39,7 +39,7 @@ def doubled_argument(span: Span, callee: str, name: str, first: Span) -> Diagnos
 def too_many_arguments(span: Span, callee: str, limit: int, given: int, signature: str) -> Diagnostic:
     return Diagnostic(
         "too-many-arguments",
-        f"`{callee}` takes {count(limit, 'argument')}, not {given}",
+        f"`{callee}` takes {count(limit, 'argument') if limit else 'no arguments'}, not {given}",
         Label(span),
         notes=(signature,),
     )
@@ -84,20 +84,17 @@ def already_called(span: Span, name: str) -> Diagnostic:
     )
 
 
-def not_a_layer(span: Span, what: str, name: str | None) -> Diagnostic:
-    advice = None
-    if what.startswith("the function"):
-        advice = "a child is an op or a block"
-    elif name is not None:
-        advice = f"a parameter or `let` named `{name}` hides an op or block of that name, if there is one"
-    return Diagnostic("not-a-layer", f"a layer is an op or a block; this is {what}", Label(span), help=advice)
+def not_a_layer(span: Span, what: str, name: str, value: Any, ops: Sequence[str]) -> Diagnostic:
+    meant = did_you_mean(value, ops) if isinstance(value, str) else ""
+    advice = f"a parameter, `let` or loop variable named `{name}` hides the op" if name in ops else None
+    return Diagnostic("not-a-layer", f"a layer is an op or a block; this is {what}", Label(span, meant), help=advice)
 
 
-def bad_header(span: Span, text: str) -> Diagnostic:
+def bad_header(span: Span, why: str) -> Diagnostic:
     return Diagnostic(
         "bad-header",
-        f"`{text}` can't stand in the header of a block",
-        Label(span),
+        "this is no header of a block",
+        Label(span, why),
         help="a block is declared as `name`, `name(a, b=1)` or `name(a) <- x, skip`",
     )
 

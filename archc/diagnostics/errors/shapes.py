@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
 from archc.diagnostics.span import Span
+from archc.ops.shape import Shape
 
 if TYPE_CHECKING:
     from archc.graph.graph import Node, Origin, Tensor
@@ -51,19 +52,17 @@ def trail(tensor: Tensor) -> str:
     text = f"`{tensor.name}` is {tensor.shape}"
     channels = _maker(tensor, lambda t: t.shape.dims[:1])
     extent = _maker(tensor, lambda t: t.shape.dims[1:])
+    if channels is not None and channels.output.shape.rank != channels.inputs[0].shape.rank:
+        return f"{text}, since {_named(channels)} makes that of {channels.inputs[0].shape}"
     parts: list[str] = []
     if channels is not None:
-        parts.append(f"{_named(channels)} makes {_of(channels)} channels")
-    if extent is not None and tensor.shape.dims[1:]:
-        before = " × ".join(map(str, extent.inputs[0].shape.dims[1:]))
-        made = " × ".join(map(str, extent.output.shape.dims[1:]))
-        made += f" of {before}" if before else ""
-        parts.append(f"makes {made}" if extent is channels else f"{_named(extent)} makes {made}")
+        made, before = channels.output.shape.channels, channels.inputs[0].shape.channels
+        parts.append(f"{_named(channels)} makes {made} channels of {before}")
+    if extent is not None and tensor.shape.spatial:
+        made, before = (Shape(s.spatial) for s in (extent.output.shape, extent.inputs[0].shape))
+        step = f"{made} of {before}" if before.dims else str(made)
+        parts.append(step if extent is channels else f"{_named(extent)} makes {step}")
     return text + (", since " + " and ".join(parts) if parts else "")
-
-
-def _of(node: Node) -> str:
-    return f"{node.output.shape.channels} of {node.inputs[0].shape.channels}"
 
 
 def _named(node: Node) -> str:
@@ -82,9 +81,10 @@ def _maker(tensor: Tensor, part: object) -> Node | None:
 
 
 def within(diagnostic: Diagnostic, origin: Origin | None) -> Diagnostic:
-    """The diagnostic with the calls of blocks that led to it, the innermost first."""
-    labels: list[Label] = []
-    while origin is not None and len(labels) < CALLS:
-        labels.append(Label(origin.span, "in this call"))
+    """The diagnostic with the calls of blocks that led to it, the innermost first; one that calls itself once."""
+    calls: dict[Span, int] = {}
+    while origin is not None:
+        calls[origin.span] = calls.get(origin.span, 0) + 1
         origin = origin.parent
+    labels = [Label(s, "in this call" + f", {n} deep" * (n > 1)) for s, n in list(calls.items())[:CALLS]]
     return replace(diagnostic, secondary=(*diagnostic.secondary, *labels)) if labels else diagnostic

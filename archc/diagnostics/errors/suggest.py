@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
+LONGEST = 80  # characters of a name that are compared
+
+
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was most likely meant."""
     import difflib  # only when something is wrong
 
     candidates = list(known)
-    lower = {c.lower(): c for c in reversed(candidates)}
-    if name.lower() in lower:
-        return lower[name.lower()]
-    found = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    plain = {_plain(c): c for c in reversed(candidates)}
+    if _plain(name) in plain:
+        return plain[_plain(name)]
+    found = difflib.get_close_matches(name[:LONGEST], candidates, n=1, cutoff=0.65)
     return found[0] if found else None
+
+
+def _plain(name: str) -> str:
+    """Without what names of one thing differ by: `BatchNorm2d`, `batchnorm` and `batch_norm` are one."""
+    return name.lower().replace("_", "").removesuffix("2d")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

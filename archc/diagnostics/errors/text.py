@@ -16,24 +16,58 @@ __all__ = [
     "unknown_tag", "unreadable", "file_too_large", "yaml_syntax",
 ]  # fmt: skip
 
-_YAML_HELP = {
-    "mapping values are not allowed": "a value that holds a colon and a blank is quoted; or is the indentation off?",
-    "did not find expected ',' or '}'": "in `{…}`, quote values that hold brackets or commas, or write one key a line",
-    "did not find expected ',' or ']'": "in `[…]`, quote values that hold brackets or commas, or write one item a line",
-    "did not find expected key": "is a line of this mapping indented differently from the others?",
-    "did not find expected '-' indicator": "is an item of this list indented differently from the others?",
-    "found character that cannot start any token": "indent with blanks, not tabs, and quote values that begin with `@`, `` ` `` or `%`",
-    "could not find expected ':'": "a key is followed by a colon and a blank",
-    "found unexpected end of stream": "a quote or bracket is not closed",
-    "not allowed in YAML": "save the file as UTF-8 text",
-    "found undefined tag handle": "tags are not part of the language; quote the value",
+# What libyaml says → what that means, and what to do.
+_YAML_PROBLEMS = {
+    "mapping values are not allowed": (
+        "this colon is not expected here",
+        "a value that holds a colon and a blank is quoted; or is this line indented wrongly?",
+    ),
+    "did not find expected ',' or '}'": (
+        "a `,` or `}` is missing before this",
+        "in `{…}`, quote values that hold brackets or commas, or write one key a line",
+    ),
+    "did not find expected ',' or ']'": (
+        "a `,` or `]` is missing before this",
+        "in `[…]`, quote values that hold brackets or commas, or write one item a line",
+    ),
+    "did not find expected key": (
+        "a key is expected here",
+        "keys of one mapping are indented alike; text that goes on after a quote or bracket is quoted as a whole",
+    ),
+    "did not find expected '-' indicator": (
+        "an item, `- …`, is expected here",
+        "items of one list are indented alike",
+    ),
+    "could not find expected ':'": ("a `:` is missing before this", "a key is followed by a colon and a blank"),
+    "found unexpected end of stream": ("the file ends here, within quotes", "close the quotes"),
+    "found unexpected document indicator": ("a document ends here, within quotes", "close the quotes"),
+    "found undefined tag handle": ("this is a tag", "tags are not part of the language; quote the value"),
+    "not allowed in YAML": ("this character is not allowed in YAML", "save the file as UTF-8 text"),
+}
+_YAML_CONTEXTS = {
+    "while parsing a flow sequence": "the list that begins here",
+    "while parsing a flow mapping": "the mapping that begins here",
+    "while parsing a block mapping": "the mapping that begins here",
+    "while parsing a block collection": "the list that begins here",
+    "while scanning a quoted scalar": "these quotes",
+    "while scanning a simple key": "this key",
 }
 
 
 def yaml_syntax(span: Span, problem: str, opened: Span | None, context: str) -> Diagnostic:
-    advice = next((h for key, h in _YAML_HELP.items() if key in problem), None)
-    secondary = (Label(opened, context),) if opened is not None and opened.start != span.start else ()
-    return Diagnostic("yaml-syntax", "this is not YAML", Label(span, problem), secondary, help=advice)
+    found, advice = next((p for key, p in _YAML_PROBLEMS.items() if key in problem), (problem, None))
+    if "cannot start any token" in problem:
+        found, advice = _bad_start(span.text)
+    secondary: tuple[Label, ...] = ()
+    if opened is not None and opened.start != span.start:
+        secondary = (Label(opened, _YAML_CONTEXTS.get(context, context)),)
+    return Diagnostic("yaml-syntax", "this is not YAML", Label(span.part(0, 0), found), secondary, help=advice)
+
+
+def _bad_start(char: str) -> tuple[str, str]:
+    if char == "\t":
+        return "this is a tab", "indent with blanks"
+    return f"no value begins with `{char}`", "quote the value"
 
 
 def unreadable(span: Span, why: str) -> Diagnostic:
@@ -72,7 +106,7 @@ def flow_trap(span: Span, around: Span, mapping: bool) -> Diagnostic:
 def unknown_tag(span: Span, tag: str) -> Diagnostic:
     return Diagnostic(
         "unknown-tag",
-        f"tags such as `{tag}` are not part of the language",
+        f"tags such as `{tag.replace('tag:yaml.org,2002:', '!!')}` are not part of the language",
         Label(span),
         help="write the value alone, in quotes where it is meant as text",
     )
@@ -164,18 +198,18 @@ def _first_line(span: Span) -> Span:
 
 def not_a_mapping(span: Span, what: str, example: str) -> Diagnostic:
     return Diagnostic(
-        "wrong-type", f"{what} is a mapping", Label(span, "this is none"), help=f"for example `{example}`"
+        "wrong-type", f"{what} must be a mapping", Label(span, "this is none"), help=f"for example `{example}`"
     )
 
 
 def not_a_text(span: Span, key: str) -> Diagnostic:
-    return Diagnostic("wrong-type", f"`{key}` is a text", Label(span, "this is none"))
+    return Diagnostic("wrong-type", f"`{key}` must be text", Label(span, "this is none"))
 
 
 def not_names_of_blocks(span: Span) -> Diagnostic:
     return Diagnostic(
         "wrong-type",
-        "here is a list of the blocks that are wanted",
+        "a file in `use` must have the list of the blocks that are wanted",
         Label(span),
         help="for example `blocks/residual: [basic, bottleneck]`",
     )
@@ -184,7 +218,7 @@ def not_names_of_blocks(span: Span) -> Diagnostic:
 def not_an_initialiser(span: Span) -> Diagnostic:
     return Diagnostic(
         "wrong-type",
-        "here is an initialiser",
+        "an entry of `init` must be an initialiser",
         Label(span),
         help="for example `kaiming_normal` or `{weight: trunc_normal(std=0.02), bias: zeros}`",
     )
@@ -196,9 +230,12 @@ def mapping_as_value(span: Span) -> Diagnostic:
 
 def bad_shape(span: Span) -> Diagnostic:
     return Diagnostic(
-        "bad-shape", "a shape is a list of one or more positive integers, without the batch", Label(span),
-        help="`input: [3, 224, 224]`, or with names `input: {image: [3, 224, 224], depth: [1, 224, 224]}`; nothing is computed here",
-    )  # fmt: skip
+        "bad-shape",
+        "a shape is a list of one or more positive integers, without the batch",
+        Label(span),
+        help="`input: [3, 224, 224]`,\nor with names `input: {image: [3, 224, 224], depth: [1, 224, 224]}`;\n"
+        "nothing is computed here",
+    )
 
 
 def bad_name(span: Span, text: str, what: str) -> Diagnostic:

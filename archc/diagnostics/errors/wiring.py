@@ -17,7 +17,7 @@ __all__ = [
 
 
 def unknown_tensor(span: Span, name: str, reach: Sequence[str], header: Span | None) -> Diagnostic:
-    advice = f"in reach are {listed(list(dict.fromkeys(reach)))}" if reach else None
+    advice = f"in reach: {listed(list(dict.fromkeys(reach)))}" if reach else None
     secondary: tuple[Label, ...] = ()
     if name == "x" and header is not None:
         secondary = (Label(header, "this block names its inputs otherwise"),)
@@ -33,7 +33,9 @@ def unknown_tensor(span: Span, name: str, reach: Sequence[str], header: Span | N
 
 
 def unknown_child(span: Span, path: str, name: str, known: Sequence[str]) -> Diagnostic:
-    note = f"`{path}` has {listed(known)}" if known else f"`{path}` has no children"
+    if not known:
+        return no_children(span, path)
+    note = f"`{path}` has {listed(known)}"
     return Diagnostic(
         "unknown-tensor", f"`{path}` has no child `{name}`", Label(span, did_you_mean(name, known)), notes=(note,)
     )
