@@ -228,7 +228,7 @@ def test_rule_10_no_two_children_of_one_name(spec: Spec, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x", "prev", "type", "half", "train", "forward", "training", "children", "T_destination", "c"]
+    "name", ["x", "prev", "type", "half", "train", "forward", "training", "children", "T_destination"]
 )
 def test_rule_10_names_that_are_taken(spec: Spec, name: str) -> None:
     text = f"""
@@ -239,6 +239,11 @@ def test_rule_10_names_that_are_taken(spec: Spec, name: str) -> None:
           - b
     """
     assert spec.mistake(text) == ("reserved-name", name)
+
+
+@pytest.mark.parametrize("body", ["c: relu", "d:\n      c: relu", "if true:\n      c: relu"])
+def test_rule_10_nor_names_of_the_blocks_inputs(spec: Spec, body: str) -> None:
+    assert spec.mistake(f"blocks:\n  b() <- c:\n    {body}\nbody:\n  - b") == ("doubled-name", "c")
 
 
 def test_rule_10_a_name_with_the_loop_variable(spec: Spec) -> None:
@@ -274,8 +279,8 @@ def test_rule_12_a_dotted_name_makes_containers(spec: Spec) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("a:\n    b: relu\n  a.c: relu", "dotted-into-body"),
-        ("a: relu\n  a.c: relu", "dotted-into-body"),
+        ("a:\n    b: relu\n  a.c: relu", "doubled-child"),
+        ("a: relu\n  a.c: relu", "doubled-child"),
         ("a.c: relu\n  a: relu", "doubled-child"),
         ("a.c: relu\n  b <- a: relu", "not-a-tensor"),
     ],
@@ -298,7 +303,7 @@ def test_rule_13_templates_in_keys(spec: Spec) -> None:
 
 @pytest.mark.parametrize("value", ["1.5", "relu", "[1]", "None", "true", "x.channels / 2"])
 def test_rule_13_a_template_is_a_text_or_an_integer(spec: Spec, value: str) -> None:
-    assert spec.mistake(f"body:\n  'a${{{value}}}': relu")[0] == "bad-template"
+    assert spec.mistake(f"body:\n  'a${{{value}}}': relu")[0] == "bad-key"
 
 
 def test_rule_13_not_in_values(spec: Spec) -> None:

@@ -52,6 +52,19 @@ def test_rule_29_inner_names_hide_outer_ones(spec: Spec) -> None:
     assert list(widths(spec, text).values()) == [2, 20, 5, 6, 3, 5, 127]
 
 
+def test_rule_29_parameters_hide_blocks_and_blocks_hide_ops(spec: Spec) -> None:
+    text = """
+        params: {b: relu6}
+        blocks:
+          b: gelu
+          silu: tanh
+        body:
+          - b
+          - silu
+    """
+    assert [n.op.name for n in spec.graph(text).nodes] == ["relu6", "tanh"]
+
+
 def test_rule_29_a_hidden_op_names_what_hides_it(spec: Spec) -> None:
     found = spec.mistakes("params: {scale: 4}\nbody:\n  - scale(0.5)")
     assert len(found) == 1
@@ -65,7 +78,6 @@ def test_rule_29_a_hidden_op_names_what_hides_it(spec: Spec) -> None:
         "params: {a: 1}\nlet: {a: 2}",
         "blocks:\n  b(a, a): relu",
         "blocks:\n  b: relu\n  b(a): relu",
-        "params: {b: 1}\nblocks:\n  b: relu",
         "blocks:\n  c(a) <- q, q: add",
     ],
 )
@@ -87,6 +99,33 @@ def test_rule_30_a_block_sees_nothing_of_its_caller(spec: Spec, name: str) -> No
           - outer(4)
     """
     assert spec.mistake(text) == ("unknown-name", name)
+
+
+def test_rule_30_a_used_block_sees_its_own_file(spec: Spec) -> None:
+    spec.write("""
+        params: {width: 5}
+        let: {twice: width * 2}
+        blocks:
+          inner: conv(width, 1)
+          outer:
+            - inner
+            - conv(twice, 1)
+    """, "used.yaml")  # fmt: skip
+    text = """
+        params: {width: 7}
+        use:
+          ./used.yaml: [outer]
+        blocks:
+          inner: conv(1, 1)
+        body:
+          f: outer
+          g: conv(width, 1)
+    """
+    assert widths(spec, text) == {"f.0": 5, "f.1": 10, "g": 7}
+    assert spec.mistake(text.replace("width: 7", "other: 7").replace("conv(width", "conv(twice")) == (
+        "unknown-name",
+        "twice",
+    )
 
 
 def test_rule_31_a_layer_is_any_expression_that_gives_one(spec: Spec) -> None:
@@ -250,7 +289,7 @@ def test_rule_36_parameters_bind_as_in_python(spec: Spec) -> None:
         ("c(1, o=2)", "unknown-argument"),
         ("c(m=1, 2)", "expression-syntax"),
         ("c(*[1])", "forbidden-syntax"),
-        ("c(n=1, n=2)", "expression-syntax"),
+        ("c(n=1, n=2)", "doubled-argument"),
     ],
 )
 def test_rule_36_what_python_refuses(spec: Spec, call: str, code: str) -> None:
@@ -456,11 +495,8 @@ def test_rule_44_booleans_are_the_same_in_yaml_and_expressions(spec: Spec, word:
 
 @pytest.mark.parametrize("word", ["null", "None"])
 def test_rule_44_none(spec: Spec, word: str) -> None:
-    assert spec.paths(f"let: {{a: {word}}}\nbody:\n  if a == {word}: relu\n  if a == None: gelu\n  z: relu") == [
-        "0",
-        "1",
-        "z",
-    ]
+    text = f"let: {{a: {word}}}\nbody:\n  if a == {word}: relu\n  if None == a: gelu\n  z: relu"
+    assert spec.paths(text) == ["0", "1", "z"]
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "y", "n", "TRUE", "NULL"])
