@@ -48,7 +48,9 @@ def write(model: Model, path: Path, external_data_from: int | None = None) -> tu
     for file in old - {new}:
         with suppress(OSError):  # the new model is whole without it
             file.unlink()
-    return (path,) if new is None else (path, path.with_name(new.name))
+    if new is None:
+        return (path,)
+    return path, new if path.is_symlink() else path.with_name(new.name)
 
 
 def _write_model(model: Model, path: Path, locations: dict[str, Location]) -> None:
