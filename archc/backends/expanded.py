@@ -7,7 +7,6 @@ written, and how.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +16,8 @@ from typing import Any, cast
 from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
+from archc.graph.initial import names
+from archc.language.finish import DEFAULT_OUTPUT
 from archc.ops.base import Init, Op
 from archc.version import __version__
 
@@ -263,9 +264,9 @@ def _provenance(child: Module | Node, shown: str) -> str:
     for span in dict.fromkeys(_chain(child.origin)):
         if span in known:
             break
-        written = clean(span.text, 60)
         place = f"{PurePath(span.source.name).name}:{span.line}"
-        places.append(place if written == shown else f"{written} · {place}")
+        as_shown = span.text == shown or "\n" in span.text
+        places.append(place if as_shown else f"{clean(span.text, 60)} · {place}")
     return " ← ".join(places)
 
 
@@ -284,7 +285,7 @@ def _header(graph: Graph) -> list[str]:
     if graph.params:
         lines.append("# From " + ", ".join(f"{k} = {clean(_param(v), 80)}" for k, v in graph.params.items()) + ".")
     lines.append(f"name: {_plain(graph.name)}")
-    lines += [f"description: {_quoted(graph.title)}"] if graph.title != graph.name else []
+    lines += [f"description: {_quoted(graph.title)}"] if graph.title not in (graph.name, graph.variant) else []
     lines += [f"source: {_quoted(graph.source)}"] if graph.source else []
     shapes = {name: list(tensor.shape.dims) for name, tensor in graph.inputs.items()}
     lines.append(f"input: {_flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
@@ -297,10 +298,11 @@ def _param(value: Any) -> str:
 
 
 def _outputs(graph: Graph) -> Iterator[str]:
-    modes = {"outputs": graph.outputs}
-    if list(graph.train_outputs.items()) != list(graph.outputs.items()):
-        modes["train_outputs"] = graph.train_outputs
-    for key, outputs in modes.items():
+    """What comes out, where it is not just the last tensor."""
+    train = list(graph.train_outputs.items()) != list(graph.outputs.items())
+    if not train and graph.outputs == {DEFAULT_OUTPUT: _given(graph.root)}:
+        return
+    for key, outputs in {"outputs": graph.outputs, **({"train_outputs": graph.train_outputs} if train else {})}.items():
         yield f"{key}:"
         for name, tensor in outputs.items():
             yield f"  {name}: {_relative(tensor, graph.root) or tensor.name}"
@@ -316,14 +318,13 @@ def _extras(graph: Graph) -> Iterator[str]:
 
 
 def _init(graph: Graph) -> Iterator[str]:
-    keys = [entry.key for entry in graph.state]
-    ops = {node.op.name for node in graph.nodes}
-    for (names, pattern), group in groupby(graph.init, key=lambda r: (r.ops, r.pattern)):
+    """The rules that concern this variant; one that is over a pattern and matches nothing would be an error."""
+    used = [rule for rule in graph.init if any(names(rule, entry) for entry in graph.state)]
+    for (ops, pattern), group in groupby(used, key=lambda r: (r.ops, r.pattern)):
         rules = list(group)
         if pattern is None:
-            if ops.intersection(names):
-                yield f"  {', '.join(names)}: {{{', '.join(f'{r.weight}: {_quote_init(r)}' for r in rules)}}}"
-        elif any(_matches(pattern, key) for key in keys):
+            yield f"  {', '.join(ops)}: {{{', '.join(f'{r.weight}: {_quote_init(r)}' for r in rules)}}}"
+        else:
             yield f"  {_quoted(pattern)}: {_initialiser(rules[-1].init)}"
 
 
@@ -336,7 +337,3 @@ def _quote_init(rule: InitRule) -> str:
 def _initialiser(init: Init) -> str:
     arguments = ", ".join(f"{name}={value_text(value)}" for name, value in init.args)
     return init.name + (f"({arguments})" if arguments else "")
-
-
-def _matches(pattern: str, key: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), key) is not None

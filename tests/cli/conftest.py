@@ -43,7 +43,7 @@ head:
   flatten: flatten
   fc: linear(10)
 expect:
-  small: {params: 1058, shape: [10]}
+  small: {params: 1102, shape: [10]}
   large: {params: "< 4k", macs: "<= 1M", at: {stage0: {shape: [8, 16, 16]}}}
 """
 

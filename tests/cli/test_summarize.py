@@ -34,23 +34,23 @@ def test_json_is_what_programs_were_promised(archc: Archc) -> None:
     assert (data["name"], data["variant"], data["input"]) == ("tiny", "small", {"x": [3, 16, 16]})
     keys = ["path", "op", "inputs", "output", "params", "macs", "kernel", "stride", "padding", "receptive_field"]
     assert all(list(row) == keys for row in data["rows"])
-    assert sum(row["params"] for row in data["rows"]) == data["total"]["params"] == 1058
+    assert sum(row["params"] for row in data["rows"]) == data["total"]["params"] == 1102
 
 
 def test_csv_has_the_chosen_columns(archc: Archc) -> None:
     shown = archc("summarize", "tiny.yaml:small", "--format", "csv", "--columns", "params,macs")
     header, *rows = csv.reader(io.StringIO(shown.out))
     assert header[-2:] == ["params", "macs"]
-    assert sum(int(row[-2] or 0) for row in rows) == 1058
+    assert sum(int(row[-2] or 0) for row in rows) == 1102
 
 
 @pytest.mark.parametrize(
     ("options", "params"),
     [
-        (["--set", "width=8"], 3834),
-        (["--set", "depths=[1, 1]"], 466),
-        (["--set", "bias=true"], 1078),
-        (["--set", "act=leaky_relu"], 1058),
+        (["--set", "width=8"], 3922),
+        (["--set", "depths=[1, 1]"], 510),
+        (["--set", "bias=true"], 1122),
+        (["--set", "act=leaky_relu"], 1102),
         (["--set", "width=8", "--set", "depths=[1]"], 322),
     ],
 )
