@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import archc
-from archc.diagnostics.diagnostic import CompileError
+from archc.diagnostics.diagnostic import CompileError, RequestError
 from archc.diagnostics.render import render
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,28 +20,30 @@ MUTANTS, BATCH = 2_000, 100
 TEXTS = {str(p.relative_to(SPECS)): p.read_text(encoding="utf-8") for p in SPECS.rglob("*.yaml")}
 
 
-def spec_of(name: str, text: str, folder: Path) -> tuple[Path, str | None]:
-    """The file to compile and the variant to take: the mutant itself, or a network that uses the mutant's blocks."""
+def spec_of(name: str, text: str, folder: Path) -> Path:
+    """The file to compile: the mutant itself, or a network that uses the mutant's blocks."""
     path = folder / "mutant.yaml"
     path.write_text(text, encoding="utf-8")
-    whole = yaml.safe_load(TEXTS[name])
     if name.startswith("models"):
-        return path, next(iter(whole.get("variants", {})), None)
-    blocks = [header.split("(")[0].split(" ")[0] for header in whole["blocks"]]
+        return path
+    blocks = [header.split("(")[0].split(" ")[0] for header in yaml.safe_load(TEXTS[name])["blocks"]]
     user = folder / "user.yaml"
     calls = "".join(f"  - {block}(8)\n" for block in blocks)
     user.write_text(f"name: user\ninput: [8, 32, 32]\nuse:\n  ./mutant.yaml: [{', '.join(blocks)}]\nbody:\n{calls}")
-    return user, None
+    return user
 
 
 def problem(seed: int, folder: Path) -> str | None:
     """What is wrong with how the mutant of this seed ends; None where it ends well."""
     name, text = mutant(seed, TEXTS)
-    path, variant = spec_of(name, text, folder)
     try:
-        archc.compile(str(path), variant=variant)
+        file, _ = archc.open_spec(spec_of(name, text, folder))
+        variants = file.variants
+        file.compile(variants[seed % len(variants)] if variants else None)
     except CompileError as error:
         return diagnosis_problem(error)
+    except RequestError as error:  # what is left may be a sound file of blocks
+        return None if "no network" in error.message else f"RequestError: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
