@@ -13,13 +13,14 @@ from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
 from archc.diagnostics.errors.suggest import did_you_mean, listed
 from archc.diagnostics.span import Span
 from archc.graph.graph import Graph, Module, Tensor
+from archc.graph.initial import matches
 from archc.graph.verify import verify
 from archc.language import library
 from archc.language.evaluate import Evaluator, Exhausted
 from archc.language.expand import Expander
 from archc.language.files import Loaded, load
 from archc.language.finish import (
-    Outputs, matches, only_output, read_init, read_labels, read_preprocess, warn_unused,
+    Outputs, only_output, read_init, read_labels, read_preprocess, warn_unused,
 )  # fmt: skip
 from archc.language.link import Linker
 from archc.language.schema import check_param, read_shapes

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
 from archc.graph.graph import Entry, Graph, InitRule
 from archc.ops.base import Init
 
@@ -22,10 +19,20 @@ def names(rule: InitRule, entry: Entry) -> bool:
     """Whether the rule speaks of this entry: by its op and the weight's name, or by a pattern over the whole key."""
     if rule.pattern is None:
         return entry.node.op.name in rule.ops and entry.name == rule.weight
-    return _pattern(rule.pattern).fullmatch(entry.key) is not None
+    return matches(rule.pattern, entry.key)
 
 
-@lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    """``*`` stands for any text, dots included; all else for itself."""
-    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+def matches(pattern: str, key: str) -> bool:
+    """Whether a pattern over state_dict keys fits a key: `*` is any text. Linear in the key, however many stars."""
+    head, *rest = pattern.split("*")
+    if not rest:
+        return pattern == key
+    if not key.startswith(head) or not key[len(head) :].endswith(rest[-1]):
+        return False
+    at = len(head)
+    for part in rest[:-1]:
+        at = key.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return at <= len(key) - len(rest[-1])

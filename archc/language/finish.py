@@ -184,22 +184,6 @@ CHOICES = {
 INITIALISERS = _initialisers()
 
 
-def matches(pattern: str, key: str) -> bool:
-    """Whether a pattern over state_dict keys fits a key: `*` is any text. Linear in the key, however many stars."""
-    head, *rest = pattern.split("*")
-    if not rest:
-        return pattern == key
-    if not key.startswith(head) or not key[len(head) :].endswith(rest[-1]):
-        return False
-    at = len(head)
-    for part in rest[:-1]:
-        at = key.find(part, at)
-        if at < 0:
-            return False
-        at += len(part)
-    return at <= len(key) - len(rest[-1])
-
-
 def read_labels(node: Tree, graph: Graph, folder: Path, expander: Expander) -> dict[str, list[str]]:
     """Output → class names, as many as it has channels."""
     single = isinstance(node, Sequence | Scalar)
