@@ -9,28 +9,29 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnxruntime
 import torch
-from safetensors.torch import save_model
+from safetensors.torch import load_file, save_model
 
 import archc
 
 TOLERANCE = 1e-5  # ‖a − b‖ / ‖b‖
 
 
+FOLDER = Path("build/demo")
+
+
 def main() -> int:
-    """Runs the demo; 0 where the two agree."""
-    with TemporaryDirectory(prefix="archc-") as name:
-        folder = Path(name)
-        weights = folder / "resnet50.safetensors"
-        torch.manual_seed(0)
-        save_model(archc.compile("resnet50").module(), str(weights))
-        run("summarize", "resnet50")
-        run("build", "resnet50", "--to", "all", "--weights", str(weights), "--out", str(folder))
-        return compare(folder / "resnet50.py", folder / "resnet50.onnx", weights)
+    """Runs the demo; 0 where the two agree. What it writes stays in build/demo, to be looked at."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    weights = FOLDER / "resnet50.safetensors"
+    torch.manual_seed(0)
+    save_model(archc.compile("resnet50").module(), str(weights))
+    run("summarize", "resnet50")
+    run("build", "resnet50", "--to", "all", "--weights", str(weights), "--out", str(FOLDER))
+    return compare(FOLDER / "resnet50.py", FOLDER / "resnet50.onnx", weights)
 
 
 def run(*command: str) -> None:
@@ -54,8 +55,6 @@ def compare(source: Path, onnx: Path, weights: Path) -> int:
 
 def forward(source: Path, weights: Path, x: torch.Tensor) -> np.ndarray:
     """What the module of a written source file gives, with weights from a file."""
-    from safetensors.torch import load_file
-
     spec = spec_from_file_location(source.stem, source)
     assert spec and spec.loader
     module = module_from_spec(spec)

@@ -13,6 +13,7 @@ from archc.cli.options import show_diagnostics
 from archc.compiler import SpecFile, unmatched_patterns
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
+from archc.diagnostics.errors.suggest import count
 from archc.graph.graph import Graph
 from archc.language.expect import Unmet, unmet
 from archc.language.files import load
@@ -92,11 +93,10 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _show(checked: Checked, width: int) -> None:
-    count = len(checked.variants)
-    what = f"{count} variant{'s' * (count != 1)}" if count else "blocks"
+    what = count(len(checked.variants), "variant") if checked.variants else "blocks"
     errors = sum(d.severity == "error" for d in checked.diagnostics)
     failed = len(checked.unmet)
-    state = f"{errors} error{'s' * (errors != 1)}" if errors else f"{failed} failed" if failed else "ok"
+    state = count(errors, "error") if errors else f"{failed} failed" if failed else "ok"
     click.echo(f"{checked.name:<{width}}  {what:>12}   {state}")
     columns = [max((len(text) for text in column), default=0) for column in zip(*_cells(checked), strict=True)]
     for *cells, place in _cells(checked):
@@ -115,7 +115,10 @@ def _conclude(checked: Sequence[Checked]) -> int:
     show_diagnostics(diagnostics)
     failed = sum(len(one.unmet) for one in checked)
     variants = sum(len(one.variants) for one in checked)
-    click.echo(f"{len(checked)} files, {variants} variants: {f'{failed} failed' if failed else 'all as expected'}")
-    if any(one.broken for one in checked):
+    counted = f"{count(len(checked), 'file')}, {count(variants, 'variant')}"
+    broken = sum(one.broken for one in checked)
+    verdict = [f"{broken} with errors"] * bool(broken) + [f"{failed} failed"] * bool(failed)
+    click.echo(f"{counted}: {', '.join(verdict) or 'all as expected'}")
+    if broken:
         return BAD_INPUT
     return FAILED_CHECK if failed else 0

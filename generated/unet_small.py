@@ -1,0 +1,55 @@
+"""UNetSmall: U-Net for segmentation, at the input's own size.
+
+Ronneberger, Fischer and Brox, U-Net, MICCAI 2015, figure 1; padded and with batch norm
+
+Written by archc 0.1.0 from specs/models/unet.yaml:unet_small (sha256 91e7c73f4908).
+Edit the spec, not this file.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class DoubleConv(nn.Sequential):
+    def __init__(self, in_channels: int, out: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out, out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(inplace=True),
+        )
+
+
+class UpBlock(nn.Module):
+    def __init__(self, in_channels: int, out: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(in_channels, out, 2, stride=2)
+        self.conv = DoubleConv(in_channels, out)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.conv(torch.cat([y, self.up(x)], 1))
+
+
+class UNetSmall(nn.Module):
+    def __init__(self, num_classes: int = 2) -> None:
+        super().__init__()
+        self.enc0 = DoubleConv(3, 16)
+        self.pool0 = nn.MaxPool2d(2)
+        self.enc1 = DoubleConv(16, 32)
+        self.pool1 = nn.MaxPool2d(2)
+        self.enc2 = DoubleConv(32, 64)
+        self.pool2 = nn.MaxPool2d(2)
+        self.bottom = DoubleConv(64, 128)
+        self.dec2 = UpBlock(128, 64)
+        self.dec1 = UpBlock(64, 32)
+        self.dec0 = UpBlock(32, 16)
+        self.out = nn.Conv2d(16, num_classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        enc0 = self.enc0(x)
+        enc1 = self.enc1(self.pool0(enc0))
+        enc2 = self.enc2(self.pool1(enc1))
+        dec1 = self.dec1(self.dec2(self.bottom(self.pool2(enc2)), enc2), enc1)
+        return self.out(self.dec0(dec1, enc0))
