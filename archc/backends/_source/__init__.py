@@ -1,0 +1,1 @@
+"""How a graph becomes Python text, in steps: wiring, description, merging, parameters, forward, layout."""

@@ -1,0 +1,351 @@
+"""The text of ``forward``: steps in the spec's order, calls nested while lines stay short, local names from the spec."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from archc.backends._source.expression import quoted
+from archc.backends._source.names import fresh, local
+from archc.backends._source.template import Body, Item, Leaf, Ref, Slot, Step, Text
+from archc.backends._source.wiring import Key
+
+WIDTH = 96
+_DEEP, _DEEPEST = 3, 4  # nested calls: after an activation, and at all
+_INDENT = "    "
+
+Place = tuple[str, Key | int]
+
+
+@dataclass(eq=False)
+class _Value:
+    """A tensor, or several: a variable, or an expression that is still to be written."""
+
+    step: Step | None
+    text: str
+    atom: bool = True
+    variable: bool = True
+    reads: frozenset[str] = frozenset()  # the variables in the expression
+    depth: int = 0  # of its nested calls
+    rounded: bool = False  # ends in an activation, after which a line may well end
+
+
+class Forward:
+    """Writes the body of one ``forward``. ``access`` gives the text of a child, ``number`` that of a varying number."""
+
+    def __init__(
+        self,
+        body: Body,
+        inputs: Sequence[str],
+        access: Callable[[Key], str],
+        number: Callable[[Slot], str],
+        flag: Callable[[Slot], str],
+    ) -> None:
+        self.body, self.access, self.number, self.flag = body, access, number, flag
+        self.activations = {(e.name,) for e in body.entries if _is_activation(e.item)}
+        self.values: dict[Place, _Value] = {("input", i): _Value(None, name) for i, name in enumerate(inputs)}
+        self.held: dict[Place, _Value] = dict(self.values)  # variables that are still to be read
+        self.pending: list[Place] = []  # in the order in which they are computed
+        self.lines: list[str] = []
+        self.depth = 0
+        self.uses = self._count_uses()
+        self.total = Counter(self.uses)
+        self.readers = self._find_readers()
+        self.wanted = self._wanted_names()
+
+    def write(self) -> list[str]:
+        """The statements, each on one line, indented among themselves."""
+        steps, ends = self._split_end()
+        for (mode, flag), run in groupby(steps, key=self._guard):
+            self._run(mode, flag, list(run))
+        self._finish(ends)
+        return self.lines
+
+    # what is known before
+
+    def _count_uses(self) -> Counter[Place]:
+        uses: Counter[Place] = Counter()
+        for step in self.body.steps:
+            uses.update(_place(r) for r in _refs(step))
+            if step.otherwise is not None:
+                uses[_place(step.otherwise)] += 1
+        for refs in self._returned():
+            uses.update(_place(r) for r in refs)
+        return uses
+
+    def _find_readers(self) -> dict[Place, list[Step]]:
+        readers: dict[Place, list[Step]] = {}
+        for step in self.body.steps:
+            for place in {_place(r) for r in _refs(step)}:
+                readers.setdefault(place, []).append(step)
+        return readers
+
+    def _used(self, place: Place) -> None:
+        self.uses[place] -= 1
+        if self.uses[place] <= 0:
+            self.held.pop(place, None)
+
+    def _returned(self) -> list[list[Ref]]:
+        """What each return statement gives."""
+        found = [[r for _, r in refs] for refs in self.body.returns.values()]
+        return found[:1] if len(found) == 2 and self._same_returns() else found
+
+    def _same_returns(self) -> bool:
+        returns = list(self.body.returns.values())
+        return len(returns) == 1 or returns[0] == returns[1]
+
+    def _wanted_names(self) -> dict[Place, str]:
+        """Names that values would like: of the network's outputs; else of the child."""
+        wanted: dict[Place, str] = {}
+        for refs in self.body.returns.values():
+            for name, ref in refs:
+                if ref.index is None:
+                    wanted.setdefault(_place(ref), name)
+        return wanted
+
+    @staticmethod
+    def _guard(step: Step) -> tuple[str, tuple[bool, ...] | None]:
+        return step.mode, None if step.present.constant() else tuple(step.present.values)
+
+    def _split_end(self) -> tuple[list[Step], dict[str, list[Step]]]:
+        """The steps at the end that serve one mode only go with that mode's return."""
+        steps = list(self.body.steps)
+        ends: dict[str, list[Step]] = {"train": [], "eval": []}
+        if len(self.body.returns) == 2 and not self._same_returns():
+            while steps and steps[-1].mode and steps[-1].present.constant():
+                ends[steps[-1].mode].insert(0, steps.pop())
+        return steps, ends
+
+    # runs of steps
+
+    def _run(self, mode: str, flag: object, steps: list[Step]) -> None:
+        if not mode and flag is None:
+            for step in steps:
+                self._step(step)
+            return
+        self._flush()
+        conditions = [{"train": "self.training", "eval": "not self.training"}[mode]] if mode else []
+        if flag is not None:
+            conditions.append(self.flag(steps[0].present))
+        self._guarded(" and ".join(conditions), steps)
+
+    def _guarded(self, condition: str, steps: list[Step]) -> None:
+        """Steps under an ``if``; values that have a stand-in overwrite its variable, or a copy of it."""
+        targets: dict[Place, str] = {}
+        for step in steps:
+            if step.otherwise is not None:
+                targets["value", step.key] = self._target(step, steps)
+        before = len(self.lines)
+        self.depth += 1
+        for step in steps:
+            self._step(step)
+            if ("value", step.key) in targets and step is not steps[-1]:
+                self._flush(targets)
+        if (single := self._conditional(steps, targets, before)) is not None:
+            self.depth -= 1
+            self._as_conditional(single, condition, targets[single])
+            return
+        self._flush(targets)
+        self.depth -= 1
+        body = self.lines[before:]
+        self.lines[before:] = [f"{_INDENT * self.depth}if {condition}:", *body]
+
+    def _target(self, step: Step, steps: list[Step]) -> str:
+        """The variable that holds the stand-in, and then the step's value."""
+        assert step.otherwise is not None
+        place = _place(step.otherwise)
+        stand_in = self.values[place]
+        within = sum(_place(r) == place for s in steps for r in _refs(s))
+        if self.uses[place] == within + 1 and step.otherwise.index is None and step is steps[-1]:
+            self.uses[place] -= 1
+            return stand_in.text
+        name = self._fresh(local(step.key[-1]) or "y")
+        self.lines.append(f"{_INDENT * self.depth}{name} = {self._read(step.otherwise)}")
+        self._used(place)
+        return name
+
+    def _conditional(self, steps: list[Step], targets: dict[Place, str], before: int) -> Place | None:
+        """The one value of the run, if nothing was written for it and the only thing left is to return it."""
+        place: Place = ("value", steps[-1].key)
+        if len(self.lines) != before or self.pending != [place] or place not in targets:
+            return None
+        returned = self._returned()
+        alone = steps[-1] is self.body.steps[-1] and len(returned) == 1
+        if not alone or [_place(r) for r in returned[0]] != [place] or len(self.values[place].text) > WIDTH - 30:
+            return None
+        return place
+
+    def _as_conditional(self, place: Place, condition: str, otherwise: str) -> None:
+        value = self.values[place]
+        value.text = f"{value.text} if {condition} else {otherwise}"
+        value.atom = False
+
+    # one step
+
+    def _step(self, step: Step) -> None:
+        place: Place = ("value", step.key)
+        refs = _refs(step)
+        needed = list(dict.fromkeys(p for r in refs if (p := _place(r)) in self.pending))
+        if needed:
+            in_order = self.pending[len(self.pending) - len(needed) :] == needed
+            if not in_order or self._too_long(step, needed):
+                self._flush()
+            else:
+                del self.pending[len(self.pending) - len(needed) :]
+        text, reads = self._text(step), self._reads(refs)
+        for ref in refs:
+            self._used(_place(ref))
+        atom = step.expression is None or step.expression.atom
+        value = _Value(step, text, atom, variable=False, reads=reads, rounded=step.key in self.activations)
+        value.depth = 1 + max((v.depth for r in refs if (v := self.values.get(_place(r)))), default=0)
+        self.values[place] = value
+        self.pending.append(place)
+        if self.total[place] != 1 or step.results is not None:
+            self._flush()
+
+    def _too_long(self, step: Step, needed: list[Place]) -> bool:
+        """Whether a line with the step in it would be too wide, or nest too many calls."""
+        deepest = max((self.values[p] for p in needed), key=lambda v: v.depth)
+        if deepest.depth >= _DEEPEST or (deepest.rounded and deepest.depth >= _DEEP):
+            return True
+        return len(self._text(step)) + len(_INDENT) * (self.depth + 2) > WIDTH
+
+    def _passed_on(self, place: Place) -> bool:
+        """Whether one later step reads the value, and nothing else."""
+        readers = self.readers.get(place, [])
+        return self.total[place] == 1 and len(readers) == 1 and len(_refs(readers[0])) == 1
+
+    def _reads(self, refs: Sequence[Ref]) -> frozenset[str]:
+        names: set[str] = set()
+        for value in (self.values.get(_place(r)) for r in refs):
+            if value is not None:
+                names |= set(value.text.split(", ")) if value.variable else value.reads
+        return frozenset(names)
+
+    def _text(self, step: Step) -> str:
+        if step.expression is not None:
+            template = self._expression(step.expression)
+            arguments = [self._read(a, bare=_bare(template, i)) for i, a in enumerate(_refs(step))]
+            return template.format(*arguments)
+        arguments = [
+            self._read(a, bare=True) if isinstance(a, Ref) else f"[{', '.join(self._read(r, bare=True) for r in a)}]"
+            for a in step.arguments
+        ]
+        return f"{self.access(step.key)}({', '.join(arguments)})"
+
+    def _expression(self, text: Text) -> str:
+        numbers = [self.number(s) for s in text.numbers]
+        return "".join(p + n for p, n in zip(text.pieces, [*numbers, ""], strict=True))
+
+    def _read(self, ref: Ref, *, bare: bool = False) -> str:
+        """The text of a tensor; ``bare`` where no operator stands beside it."""
+        if ref.kind == "member":
+            assert isinstance(ref.key, tuple)
+            return self.access(ref.key)
+        value = self.values[_place(ref)]
+        if ref.index is not None:
+            names = value.text.split(", ")
+            return f"{value.text}[{ref.index}]" if len(names) == 1 else names[ref.index]
+        return value.text if value.atom or bare else f"({value.text})"
+
+    # variables
+
+    def _flush(self, targets: dict[Place, str] | None = None) -> None:
+        """Give every pending value a variable, in the order in which they were computed."""
+        while self.pending:
+            place = self.pending.pop(0)
+            value = self.values[place]
+            if self.total[place] == 0:
+                self.lines.append(f"{_INDENT * self.depth}{value.text}")
+                continue
+            name = (targets or {}).get(place) or self._variable(place, value)
+            self.lines.append(f"{_INDENT * self.depth}{name} = {value.text}")
+            value.text, value.atom, value.variable, value.depth = name, True, True, 0
+            self.held[place] = value
+
+    def _variable(self, place: Place, value: _Value) -> str:
+        step = value.step
+        assert step is not None
+        if step.results is not None and not step.listed:
+            return self._unpacked(step.results)
+        source = next(iter(value.reads)) if len(value.reads) == 1 else ""
+        dead = source.isidentifier() and source not in self._live()
+        if place not in self.wanted and self._passed_on(place):
+            return source if dead else self._fresh("y")
+        name = local(self.wanted.get(place) or step.key[-1]) or next(
+            (n for k in reversed(step.key[:-1]) if (n := local(k))), None
+        )
+        if name is None:
+            return source if dead else self._fresh("y")
+        return self._fresh(name)
+
+    def _unpacked(self, names: Iterable[str]) -> str:
+        chosen: list[str] = []
+        for name in names:
+            chosen.append(fresh(local(name) or "y", {*self._live(), *chosen}))
+        return ", ".join(chosen)
+
+    def _fresh(self, name: str) -> str:
+        return fresh(name, self._live())
+
+    def _live(self) -> set[str]:
+        """Variables that are still to be read."""
+        live = {name for value in self.held.values() for name in value.text.split(", ")}
+        return live.union(*(self.values[p].reads for p in self.pending))
+
+    # the end
+
+    def _finish(self, ends: dict[str, list[Step]]) -> None:
+        returns = self.body.returns
+        if not any(returns.values()):
+            self._flush()
+            return
+        if self._same_returns():
+            self._return(next(iter(returns.values())))
+            return
+        self._flush()
+        self.lines.append(f"{_INDENT * self.depth}if self.training:")
+        self.depth += 1
+        for step in ends["train"]:
+            self._step(step)
+        self._return(returns["train"])
+        self.depth -= 1
+        for step in ends["eval"]:
+            self._step(step)
+        self._return(returns["eval"])
+
+    def _return(self, refs: list[tuple[str, Ref]]) -> None:
+        needed = [p for _, r in refs if (p := _place(r)) in self.pending]
+        if needed != self.pending or len(refs) > 1:
+            self._flush()
+        texts = [self._read(r, bare=True) for _, r in refs]
+        pad = _INDENT * self.depth
+        if len(texts) > 1 and any(name for name, _ in refs):
+            pairs = (f"{quoted(name)}: {text}" for (name, _), text in zip(refs, texts, strict=True))
+            self.lines.append(f"{pad}return {{{', '.join(pairs)}}}")
+        elif self.body.listed:
+            self.lines.append(f"{pad}return [{', '.join(texts)}]")
+        else:
+            self.lines.append(f"{pad}return {', '.join(texts)}")
+        self.pending.clear()
+
+
+def _place(ref: Ref) -> Place:
+    return ref.kind, ref.key
+
+
+def _refs(step: Step) -> list[Ref]:
+    return [r for a in step.arguments for r in (a if isinstance(a, tuple) else (a,))]
+
+
+def _is_activation(item: Item | None) -> bool:
+    return isinstance(item, Leaf) and any(op is not None and op.inplace for op in item.made_by)
+
+
+def _bare(template: str, index: int) -> bool:
+    """Whether the place stands between brackets or commas, where an expression needs no brackets of its own."""
+    at = template.index(f"{{{index}}}")
+    after = template[at + len(f"{{{index}}}") :]
+    return (at > 0 and template[at - 1] in "([" or template[max(0, at - 2) : at] == ", ") and after[:1] in ")],"

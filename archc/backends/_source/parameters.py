@@ -1,0 +1,245 @@
+"""Choosing a class's constructor parameters: what varies between its instances becomes a parameter, or follows from one.
+
+This is anti-unification: each slot is a vector of values, one for each instance. Equal vectors share a parameter, and the
+block's own parameters and ``in_channels`` are preferred to new ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from archc.backends._source.arithmetic import combine, test
+from archc.backends._source.expression import ClassName, Expression, Item, Literal, Name, names_in, substitute
+from archc.backends._source.names import fresh, local
+from archc.backends._source.template import ABSENT, Body, Entry, Slot, leaves, same, slots
+from archc.graph.graph import Tensor
+
+Values = list[Any]
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A constructor parameter and its value in each instance."""
+
+    name: str
+    values: Values
+    default: Any = ABSENT
+    flag: bool = False  # given by name only
+
+    @property
+    def annotation(self) -> str:
+        kinds = dict.fromkeys(_annotation(v) for v in self.values if v is not ABSENT)
+        return " | ".join(sorted(kinds, key=lambda k: (k == "None", "[" in k)))
+
+
+def _annotation(value: Any) -> str:
+    if isinstance(value, ClassName):
+        return "type[nn.Module]"
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        return f"tuple[{', '.join(_annotation(v) for v in items) or '()'}]"
+    return "None" if value is None else type(value).__name__
+
+
+def fits(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
+    """Whether ``given`` has the wanted values; an absent one fits any."""
+    return all(w is ABSENT or same(w, g) for w, g in zip(wanted, given, strict=True))
+
+
+class Chooser:
+    """Chooses the parameters of one body and sets the expression of each of its slots."""
+
+    def __init__(self, body: Body, settings: Sequence[dict[str, Any]], taken: frozenset[str]) -> None:
+        self.body, self.taken = body, taken
+        self.size = body.size
+        self.chosen: dict[str, Parameter] = {}
+        self.candidates = self._candidates(settings)
+        self.block_names = {name for module in body.modules for name in module.arguments} | {"in_channels"}
+
+    def choose(self) -> list[Parameter]:
+        """The parameters in the order of the signature."""
+        flags = {id(s) for s in _presence(self.body)}
+        varying: list[Slot] = []
+        for slot in slots(self.body):
+            present = slot.present()
+            if slot.constant():
+                slot.expression = Literal(present[0]) if present else Literal(None)
+            else:
+                varying.append(slot)
+        named = {id(leaf.cls) for leaf in leaves(self.body.entries)}
+        classes = [s for s in varying if id(s) in named]
+        rest = [s for s in varying if id(s) not in flags and id(s) not in named]
+        for slot in classes:
+            self._choose_class(slot)
+        for find in (self._equal, self._element, self._follows, self._new):
+            for slot in rest:
+                if slot.expression is None:
+                    slot.expression = find(slot)
+        for slot in varying:
+            if id(slot) in flags:
+                slot.expression = self._flag(slot)
+        return self._ordered()
+
+    def _candidates(self, settings: Sequence[dict[str, Any]]) -> dict[str, Values]:
+        """Name → values that could become a parameter, the most natural first."""
+        found: dict[str, Values] = {}
+        first = [i[0] if i else None for i in self.body.inputs]
+        if all(isinstance(t, Tensor) and t.shape.dims for t in first) and self.body.modules[0].kind != "root":
+            found["in_channels"] = [t.shape.channels for t in first if isinstance(t, Tensor)]
+        for source in ([m.arguments for m in self.body.modules], settings):
+            for name in dict.fromkeys(n for given in source for n in given):
+                values = [_plain(given.get(name, ABSENT)) for given in source]
+                sizes = {len(v) if isinstance(v, tuple) else -1 for v in values if v is not ABSENT}
+                if len(sizes) == 1:
+                    found.setdefault(name, filled(values))
+        return found
+
+    def _take(self, name: str, values: Values, *, flag: bool = False) -> Name:
+        wanted = local(name) or "value"
+        written = fresh(wanted, self.taken | self.chosen.keys())
+        self.chosen[written] = Parameter(written, values, flag=flag)
+        return Name(written)
+
+    def _taken_as(self, name: str) -> Name:
+        """The candidate of that name, as a parameter."""
+        for parameter in self.chosen.values():
+            if parameter.values is self.candidates[name]:
+                return Name(parameter.name)
+        return self._take(name, self.candidates[name])
+
+    def _equal(self, slot: Slot) -> Expression | None:
+        for name, values in self.candidates.items():
+            if fits(slot.values, values):
+                return self._taken_as(name)
+        return None
+
+    def _element(self, slot: Slot) -> Expression | None:
+        """An element of one of the block's lists."""
+        for name, values in self.candidates.items():
+            if not all(isinstance(v, tuple) for v in values):
+                continue
+            for i in range(len(values[0])):
+                if fits(slot.values, [v[i] for v in values]):
+                    return Item(self._taken_as(name).name, i)
+        return None
+
+    def _follows(self, slot: Slot) -> Expression | None:
+        """From the parameters chosen so far; failing that, from the block's own."""
+        if (found := self._from_chosen(slot)) is not None:
+            return found
+        numbers = {n: v for n, v in self.candidates.items() if n in self.block_names}
+        result = combine(slot.values, numbers)
+        if result is None:
+            return None
+        return substitute(result, {name: self._taken_as(name) for name in sorted(names_in(result))})
+
+    def _from_chosen(self, slot: Slot) -> Expression | None:
+        for parameter in self.chosen.values():
+            if fits(slot.values, parameter.values):
+                return Name(parameter.name)
+        return combine(slot.values, {p.name: p.values for p in self.chosen.values() if not p.flag})
+
+    def _new(self, slot: Slot) -> Expression:
+        if (found := self._from_chosen(slot)) is not None:
+            return found
+        return self._take(self._label(slot), filled(slot.values))
+
+    def _label(self, slot: Slot) -> str:
+        """The argument's name; with that of the child before it where another slot of the class has the same."""
+        child, _, argument = slot.label.rpartition(".")
+        alike = [s for s in slots(self.body) if s.label.rpartition(".")[2] == argument and not s.constant()]
+        if not child or local(child) is None or all(fits(s.values, slot.values) for s in alike):
+            return argument
+        return f"{child}_{argument}"
+
+    def _flag(self, slot: Slot) -> Expression:
+        """A truth: whether an optional child or step is there."""
+        for name, values in self.candidates.items():
+            if fits(slot.values, values):
+                return self._taken_as(name)
+        for parameter in self.chosen.values():
+            if fits(slot.values, parameter.values):
+                return Name(parameter.name)
+        own = {p.name: p.values for p in self.chosen.values() if not p.flag}
+        natural = {n: v for n, v in own.items() if any(v is self.candidates.get(c) for c in self.block_names)}
+        if (found := test(slot.values, natural)) is not None:
+            return found
+        return self._take(slot.label, filled(slot.values), flag=True)
+
+    def _choose_class(self, slot: Slot) -> None:
+        values = [v if v is ABSENT else ClassName(v) for v in slot.values]
+        for parameter in self.chosen.values():
+            if fits(values, parameter.values):
+                slot.expression = Name(parameter.name)
+                return
+        slot.expression = self._take(self._class_label(slot), filled(values))
+
+    def _class_label(self, slot: Slot) -> str:
+        """The block's parameter that takes a layer and varies as the class does."""
+        for name in dict.fromkeys(n for m in self.body.modules for n in m.arguments):
+            given = [repr(m.arguments.get(name)) for m in self.body.modules]
+            pairs = {(g, v) for g, v in zip(given, slot.values, strict=True) if v is not ABSENT}
+            if len(pairs) == len({g for g, _ in pairs}) == len({v for _, v in pairs}):
+                return name
+        return "layer" if local(slot.label) is None else slot.label
+
+    def _ordered(self) -> list[Parameter]:
+        rank = {id(values): i for i, values in enumerate(self.candidates.values())}
+        found = list(self.chosen.values())
+        root = self.body.modules[0].kind == "root"
+        for parameter in found:
+            parameter.default = parameter.values[0] if root else _default(parameter)
+        found.sort(key=lambda p: rank.get(id(p.values), len(rank)))
+        return sorted(found, key=lambda p: (p.flag, p.default is not ABSENT))
+
+
+def settle_in_place(body: Body) -> None:
+    """A class works in place only where all of its instances may."""
+    for leaf in leaves(body.entries):
+        slot = leaf.args.get("inplace")
+        if slot is not None and not all(slot.present()):
+            del leaf.args["inplace"]
+        elif slot is not None:
+            slot.values = [v if v is ABSENT else True for v in slot.values]
+
+
+def _presence(body: Body) -> list[Slot]:
+    def within(entries: Sequence[Entry]) -> Iterable[Slot]:
+        for entry in entries:
+            yield entry.present
+            yield from within(getattr(entry.item, "entries", ()))
+
+    return [*within(body.entries), *(s.present for s in body.steps)]
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be written, or ABSENT."""
+    if isinstance(value, list | tuple):
+        items = tuple(cast(Sequence[Any], value))
+        return items if items and all(isinstance(v, bool | int | float | str) for v in items) else ABSENT
+    return value if isinstance(value, bool | int | float | str) else ABSENT
+
+
+def filled(values: Values) -> Values:
+    """The values with the most common one where there is none."""
+    common = _most_common(values)
+    return [common if v is ABSENT else v for v in values]
+
+
+def _most_common(values: Values) -> Any:
+    present = [v for v in values if v is not ABSENT]
+    (key, _), *_ = Counter(repr(v) for v in present).most_common(1)
+    return next(v for v in present if repr(v) == key)
+
+
+def _default(parameter: Parameter) -> Any:
+    """The value that a parameter has unless it is given: that of most instances, where it is a usual one."""
+    common = _most_common(parameter.values)
+    count = sum(same(v, common) for v in parameter.values)
+    usual = parameter.flag or isinstance(common, bool | str | ClassName) or common in (0, 1, None)
+    if usual and (2 * count > len(parameter.values) or (parameter.flag and common is False)):
+        return common
+    return False if parameter.flag else ABSENT

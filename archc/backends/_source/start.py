@@ -1,0 +1,169 @@
+"""The rules of ``init`` as code at the end of the network's ``__init__``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from archc.backends._source.expression import literal, quoted
+from archc.graph.graph import Entry, Graph, InitRule
+from archc.ops.base import Init, TorchModule
+
+_INDENT = "    "
+
+_FAN: dict[str, float | str] = {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"}
+_DEFAULTS: dict[str, dict[str, float | str]] = {  # of torch.nn.init
+    "uniform": {"a": 0, "b": 1},
+    "normal": {"mean": 0, "std": 1},
+    "trunc_normal": {"mean": 0, "std": 1, "a": -2, "b": 2},
+    "xavier_uniform": {"gain": 1},
+    "xavier_normal": {"gain": 1},
+    "kaiming_uniform": _FAN,
+    "kaiming_normal": _FAN,
+    "orthogonal": {"gain": 1},
+}
+
+
+def start_lines(graph: Graph, helpers: dict[str, str]) -> list[str]:
+    """Statements that give weights their start, in the order of the rules, the later of which win."""
+    lines: list[str] = []
+    layers: list[InitRule] = []
+    for rule in graph.init:
+        if rule.pattern is None:
+            layers.append(rule)
+            continue
+        lines += _Layers(graph, layers, helpers).lines()
+        layers = []
+        lines += _by_key(graph, rule.pattern, rule.init)
+    return lines + _Layers(graph, layers, helpers).lines()
+
+
+def _call(init: Init, target: str) -> str:
+    usual = _DEFAULTS.get(init.name, {})
+    args = "".join(f", {name}={literal(value)}" for name, value in init.args if usual.get(name) != value)
+    return f"nn.init.{init.name}_({target}{args})"
+
+
+@dataclass
+class _Layers:
+    """Rules by op, one after the other, in one loop over the modules."""
+
+    graph: Graph
+    rules: Sequence[InitRule]
+    helpers: dict[str, str]
+
+    def lines(self) -> list[str]:
+        if not self.rules:
+            return []
+        self.classes = self._classes()
+        by_classes: dict[tuple[str, ...], dict[str, Init]] = {}
+        for op, classes in self._ops().items():
+            for rule in self.rules:
+                if op in rule.ops and any(e.node.op.name == op and e.name == rule.weight for e in self.graph.state):
+                    by_classes.setdefault(classes, {})[rule.weight] = rule.init
+        if not by_classes:
+            return []
+        if not self._safe():
+            return self._one_by_one()
+        joined: dict[str, tuple[tuple[str, ...], dict[str, Init]]] = {}
+        for classes, starts in by_classes.items():
+            key = repr(starts)
+            joined[key] = ((*joined[key][0], *classes) if key in joined else classes), starts
+        lines = ["for module in self.modules():"]
+        for i, (classes, starts) in enumerate(joined.values()):
+            test = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
+            lines.append(f"{_INDENT}{'el' if i else ''}if isinstance(module, {test}):")
+            for weight, init in starts.items():
+                lines += [2 * _INDENT + line for line in self._start(classes, weight, init)]
+        return lines
+
+    def _classes(self) -> dict[str, set[str]]:
+        """Torch class → ops that are written with it."""
+        found: dict[str, set[str]] = {}
+        for node in self.graph.nodes:
+            if node.weights and "" not in node.weights:
+                form = node.op.torch(*(t.shape for t in node.inputs))
+                assert isinstance(form, TorchModule)
+                found.setdefault(form.cls, set()).add(node.op.name)
+        return found
+
+    def _ops(self) -> dict[str, tuple[str, ...]]:
+        """Op of a rule → its torch classes."""
+        named = dict.fromkeys(op for rule in self.rules for op in rule.ops)
+        return {op: found for op in named if (found := tuple(c for c, ops in self.classes.items() if op in ops))}
+
+    def _safe(self) -> bool:
+        """Whether ``isinstance`` picks just the layers that are meant."""
+        meant = self._ops()
+        for op, classes in meant.items():
+            for cls in classes:
+                if self.classes[cls] != {op} or any(f"({cls})" in h for h in self.helpers.values()):
+                    return False
+        return True
+
+    def _start(self, classes: tuple[str, ...], weight: str, init: Init) -> list[str]:
+        """The call for one weight; guarded where only some of the layers have it."""
+        ops = {op for c in classes for op in self.classes[c]}
+        layers = [n for n in self.graph.nodes if n.op.name in ops and n.weights]
+        call = _call(init, f"module.{weight}")
+        if all(weight in n.weights for n in layers):
+            return [call]
+        return [f"if module.{weight} is not None:", f"{_INDENT}{call}"]
+
+    def _one_by_one(self) -> list[str]:
+        """By key, where classes don't tell the ops apart."""
+        lines: list[str] = []
+        for rule in self.rules:
+            keys = [e.key for e in self.graph.state if e.node.op.name in rule.ops and e.name == rule.weight]
+            if keys:
+                lines += _loop_over(keys, rule.init)
+        return lines
+
+
+def _by_key(graph: Graph, pattern: str, init: Init) -> list[str]:
+    regex = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+    entries = [e for e in graph.state if regex.fullmatch(e.key)]
+    if not entries:
+        return []
+    keys = [e.key for e in entries]
+    test = next((t for t in _tests(pattern) if _picks(t, graph.state, keys)), None)
+    if test is None or len(keys) == 1:
+        return _loop_over(keys, init)
+    source = "self.state_dict().items()" if any(e.weight.buffer for e in entries) else "self.named_parameters()"
+    return [
+        f"for name, weight in {source}:",
+        f"{_INDENT}if {' and '.join(test)}:",
+        f"{2 * _INDENT}{_call(init, 'weight')}",
+    ]
+
+
+def _tests(pattern: str) -> Iterable[list[str]]:
+    """Conditions on ``name`` for a pattern with one star or two outer ones."""
+    first, *middle, last = pattern.split("*") if "*" in pattern else (pattern, pattern)
+    test: list[str] = []
+    if first:
+        test.append(f"name.startswith({quoted(first)})")
+    test += [f"{quoted(part)} in name" for part in middle if part]
+    if last:
+        test.append(f"name.endswith({quoted(last)})")
+    if test:
+        yield test
+
+
+def _picks(test: list[str], state: Sequence[Entry], keys: list[str]) -> bool:
+    """Whether the conditions hold for just these keys."""
+
+    def holds(condition: str, key: str) -> bool:
+        text = condition[condition.index('"') + 1 : condition.rindex('"')]
+        if condition.startswith("name.startswith"):
+            return key.startswith(text)
+        return key.endswith(text) if condition.startswith("name.endswith") else text in key
+
+    return [e.key for e in state if all(holds(c, e.key) for c in test)] == keys
+
+
+def _loop_over(keys: list[str], init: Init) -> list[str]:
+    if len(keys) == 1:
+        return [_call(init, f"self.state_dict()[{quoted(keys[0])}]")]
+    return [f"for name in ({', '.join(map(quoted, keys))}):", f"{_INDENT}{_call(init, 'self.state_dict()[name]')}"]
