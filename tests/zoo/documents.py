@@ -152,7 +152,7 @@ class Residual(nn.Module):
         return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
-def _resnet(channels: int, depths: tuple[int, ...], *, norm: bool) -> nn.Module:
+def _resnet(channels: int, depths: tuple[int, ...], pool: nn.Module, *, norm: bool) -> nn.Module:
     layers = [*_stem(channels)]
     channels = 64
     for i, depth in enumerate(depths):
@@ -160,7 +160,7 @@ def _resnet(channels: int, depths: tuple[int, ...], *, norm: bool) -> nn.Module:
             stride = 2 if i > 0 and j == 0 else 1
             layers.append(Residual(channels, 64 * 2**i, stride, norm=norm))
             channels = 64 * 2**i
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+    return nn.Sequential(*layers, pool, nn.Flatten(), nn.Linear(channels, 10))
 
 
 def _stem(channels: int) -> list[nn.Module]:
@@ -169,11 +169,11 @@ def _stem(channels: int) -> list[nn.Module]:
 
 
 def resnet18_d2l() -> nn.Module:
-    return _resnet(1, (2, 2, 2, 2), norm=False)
+    return _resnet(1, (2, 2, 2, 2), nn.AdaptiveAvgPool2d(1), norm=False)
 
 
 def resnet34_cifar() -> nn.Module:
-    return _resnet(3, (3, 4, 6, 3), norm=True)
+    return _resnet(3, (3, 4, 6, 3), nn.AvgPool2d(7, stride=1), norm=True)
 
 
 class DenseLayer(nn.Sequential):

@@ -1,0 +1,35 @@
+"""Gradients are torchvision's: nothing that runs in place writes over what the backward pass reads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.zoo.reference import Pair, by_name, images
+
+# Mistakes would be those of blocks, so one network of each kind is enough.
+NETWORKS = (
+    "alexnet",
+    "densenet121",
+    "googlenet",
+    "inception_v3",
+    "resnet18",
+    "resnext50_32x4d",
+    "squeezenet1_1",
+    "vgg11_bn",
+)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_agree(name: str) -> None:
+    pair = Pair.of(name)
+    x = images(name, 2)
+    for model in (pair.theirs, pair.ours):
+        torch.manual_seed(1)
+        sum(tensor.square().mean() for tensor in by_name(model.train()(x)).values()).backward()
+    ours = dict(pair.ours.named_parameters())
+    for key, parameter in pair.theirs.named_parameters():
+        given, expected = ours[key].grad, parameter.grad
+        assert given is not None and expected is not None, key
+        difference = torch.linalg.vector_norm(given - expected)
+        assert difference <= 1e-4 * torch.linalg.vector_norm(expected), key
