@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
@@ -20,7 +20,12 @@ from archc.language.evaluate import Evaluator, Exhausted
 from archc.language.expand import Expander
 from archc.language.files import Loaded, load
 from archc.language.finish import (
-    Outputs, only_output, read_init, read_labels, read_preprocess, warn_unused,
+    Outputs,
+    only_output,
+    read_init,
+    read_labels,
+    read_preprocess,
+    warn_unused,
 )  # fmt: skip
 from archc.language.link import Linker
 from archc.language.schema import check_param, read_shapes
@@ -40,7 +45,7 @@ class Compiled:
 
 
 class SpecFile:
-    """A spec file, read. ``variants`` are the names that it can be compiled by; none where it is only used by others."""
+    """A spec file, read. ``variants`` are the names that it compiles by; none where it is only used by others."""
 
     def __init__(self, path: Path, loaded: Loaded) -> None:
         self.path, self.loaded = path, loaded
@@ -195,7 +200,7 @@ class _Compilation:
             if name not in shapes:
                 hint = did_you_mean(name, shapes) or f"it has {listed(list(shapes))}"
                 raise RequestError(f"the network has no input `{name}`", hint)
-            if not shape or not all(isinstance(s, int) and 0 < s < 1 << 20 for s in shape):
+            if not shape or not all(0 < s < 1 << 20 for s in shape):
                 raise RequestError(f"{shape!r} is no shape: positive integers, without the batch")
         return {name: tuple(shape) for name, shape in given.items()}
 
@@ -220,7 +225,8 @@ class _Compilation:
         graph = Graph(
             name=spec.name, variant=self.variant, title=spec.description or self.variant, source=spec.reference,
             inputs=inputs, nodes=expander.nodes, root=root, sections=sections, outputs=named, train_outputs=train,
-            params=params, init=read_init(spec.init, expander, env), spec_name=f"{self.file.source.name}:{self.variant}",
+            params=params, init=read_init(spec.init, expander, env),
+            spec_name=f"{self.file.source.name}:{self.variant}",
             spec_text=self.file.source.text, spec_hash=self.file.digest(),
         )  # fmt: skip
         self.declare(graph, shapes)
@@ -261,10 +267,7 @@ def unmatched_patterns(graphs: Sequence[Graph]) -> list[Diagnostic]:
 
 def _listed(value: Any) -> Any:
     """Tuples as lists, which is what the language has."""
-    if isinstance(value, list | tuple):
-        items: Any = value
-        return [_listed(v) for v in items]
-    return value
+    return [_listed(v) for v in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else value
 
 
 __all__ = ["CompileError", "Compiled", "RequestError", "SpecFile", "open_spec", "unmatched_patterns"]

@@ -81,5 +81,4 @@ def bind_block(
 
 def call_without_arguments(target: type[Op] | Block, span: Span) -> tuple[Call | None, list[Diagnostic]]:
     """`relu` is `relu()`."""
-    bind = bind_block if isinstance(target, Block) else bind_op
-    return bind(target, [], [], span)  # pyright: ignore[reportArgumentType]
+    return bind_block(target, [], [], span) if isinstance(target, Block) else bind_op(target, [], [], span)

@@ -31,7 +31,7 @@ class LayerBody:
 
 @dataclass(eq=False, slots=True)
 class EntriesBody:
-    """A list or a mapping. ``chain``: one `if` and at most `let`s beside it, so the chosen body is the body (rule 6)."""
+    """A list or a mapping. ``chain``: one `if` and at most `let`s beside it: the chosen body is the body (rule 6)."""
 
     entries: list[Entry]
     span: Span

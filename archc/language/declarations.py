@@ -20,7 +20,7 @@ class Strict(BaseModel):
 
 
 class Preprocess(Strict):
-    """Bytes 0 to 255 to the network's input: ``(range[0] + v / 255 * (range[1] − range[0]) − mean) / std`` by channel."""
+    """Byte to input, by channel: ``(range[0] + v / 255 * (range[1] − range[0]) − mean) / std``."""
 
     range: list[float] = [0.0, 1.0]
     mean: float | list[float] = 0.0
@@ -115,10 +115,10 @@ def read(model: type[M], node: Node, where: str, collector: Collector) -> M | No
         return model.model_validate(data(node))
     except ValidationError as error:
         for mistake in error.errors():
-            path = tuple(p for p in mistake["loc"] if not _is_type(p))
+            path: tuple[Any, ...] = tuple(p for p in mistake["loc"] if not _is_type(p))
             if mistake["type"] == "extra_forbidden":
                 known = list(Part.model_fields if len(path) > 1 else model.model_fields)
-                collector.add(errors.bad_field(key_place(node, path), where, "", str(path[-1]), known))
+                collector.add(errors.bad_field(key_place(node, path), where, "", str(mistake["loc"][-1]), known))
             else:
                 message = mistake["msg"].removeprefix("Value error, ")
                 name = f"`{path[-1]}`: " if path and "`" not in message else ""

@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
@@ -18,23 +18,26 @@ from archc.language.binding import bind_block, bind_op
 from archc.language.expression import Expression
 from archc.language.functions import Misuse, same
 from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope
-from archc.language.values import Block, Call, Function, describe, is_layer
-from archc.ops.base import Op
+from archc.language.values import Block, Call, Function, describe, is_layer, is_list, is_op
 
 
-class Poisoned(Exception):
+class Poisoned(Exception):  # noqa: N818 - a signal, already reported
     """The value can't be known, and why was already reported."""
 
 
-class Exhausted(Exception):
+class Exhausted(Exception):  # noqa: N818 - likewise
     """A bound of the whole network was reached, and reported: nothing more is built."""
 
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
-    ast.Div: ("/", operator.truediv), ast.FloorDiv: ("//", operator.floordiv), ast.Mod: ("%", operator.mod),
-    ast.Pow: ("**", operator.pow),
-}  # fmt: skip
+    ast.Add: ("+", lambda a, b: a + b),
+    ast.Sub: ("-", lambda a, b: a - b),
+    ast.Mult: ("*", lambda a, b: a * b),
+    ast.Div: ("/", lambda a, b: a / b),
+    ast.FloorDiv: ("//", lambda a, b: a // b),
+    ast.Mod: ("%", lambda a, b: a % b),
+    ast.Pow: ("**", lambda a, b: a**b),
+}
 _ORDER: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Lt: ("<", operator.lt), ast.LtE: ("<=", operator.le), ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
 }  # fmt: skip
@@ -161,12 +164,10 @@ class Evaluator:
 
     def _bound_before(self, symbol: str, left: Any, right: Any, node: ast.BinOp) -> None:
         """Refuse what would be large before it is made."""
-        if symbol == "**" and isinstance(left, int) and isinstance(right, int) and right > 0:
-            if left.bit_length() * right > 128:
-                self.fail(errors.number_too_large(self._place(node)))
+        if symbol == "**" and isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > 128:
+            self.fail(errors.number_too_large(self._place(node)))
         if symbol == "*" and isinstance(left, list | str) != isinstance(right, list | str):
-            many: Any = left if isinstance(left, list | str) else right
-            count: Any = right if many is left else left
+            many, count = cast("tuple[list[Any], int]", (left, right) if isinstance(right, int) else (right, left))
             if len(many) * max(0, count) > (limits.TEXT if isinstance(many, str) else limits.LIST):
                 self.fail(errors.list_too_long(self._place(node)))
             self.step(len(many) * max(0, count), self._place(node))
@@ -178,11 +179,10 @@ class Evaluator:
             self.fail(errors.no_value(self._place(node), "this is no finite real number"))
         if isinstance(value, str) and len(value) > limits.TEXT:
             self.fail(errors.list_too_long(self._place(node)))
-        if isinstance(value, list):
-            items: list[Any] = value
-            if len(items) > limits.LIST:
+        if is_list(value):
+            if len(value) > limits.LIST:
                 self.fail(errors.list_too_long(self._place(node)))
-            self.step(len(items) // 8, self._place(node))
+            self.step(len(value) // 8, self._place(node))
         return value
 
     def _compare(self, node: ast.Compare, env: Env, scope: Scope | None) -> bool:
@@ -198,11 +198,10 @@ class Evaluator:
         if isinstance(op, ast.Eq | ast.NotEq):
             return same(left, right) is isinstance(op, ast.Eq)
         if isinstance(op, ast.In | ast.NotIn):
-            if not isinstance(right, list):
+            if not is_list(right):
                 self.fail(errors.wrong_operand(self._place(part), "in", describe(right)))
-            items: list[Any] = right
-            self.step(len(items), self._place(node))
-            return any(same(left, item) for item in items) is isinstance(op, ast.In)
+            self.step(len(right), self._place(node))
+            return any(same(left, item) for item in right) is isinstance(op, ast.In)
         symbol, compute = _ORDER[type(op)]
         if is_layer(left) or is_layer(right):
             self.fail(errors.wrong_operand(self._place(node), symbol, describe(left if is_layer(left) else right)))
@@ -213,9 +212,9 @@ class Evaluator:
 
     def _subscript(self, node: ast.Subscript, env: Env, scope: Scope | None) -> Any:
         value = self._walk(node.value, env, scope)
-        if not isinstance(value, list | str):
+        if not isinstance(value, str) and not is_list(value):
             self.fail(errors.not_a_list(self._place(node.value), describe(value)))
-        items: Any = value
+        items: str | list[Any] = value
         if isinstance(node.slice, ast.Slice):
             parts = [self._index(p, env, scope) for p in (node.slice.lower, node.slice.upper, node.slice.step)]
             if parts[2] == 0:
@@ -256,12 +255,12 @@ class Evaluator:
         return value.shape.channels
 
     def _item(self, value: Any, node: ast.Subscript, env: Env, scope: Scope | None) -> Tensor:
-        if not isinstance(value, list):
+        if not is_list(value):
             self.fail(errors.tensor_not_list(self._place(node.value), ast.unparse(node.value)))
         tensors: list[Tensor] = value
         if isinstance(node.slice, ast.Slice):
             self.fail(errors.index_not_integer(self._place(node), "a slice"))
-        index = self._index(node.slice, env, scope)
+        index: int = self._index(node.slice, env, scope)
         if not -len(tensors) <= index < len(tensors):
             self.fail(errors.index_out_of_range(self._place(node.slice), index, len(tensors)))
         return tensors[index]
@@ -286,9 +285,9 @@ class Evaluator:
 
     def items(self, value: Any, span: Span) -> list[Any]:
         """The list to go over. Raises Poisoned where it is none."""
-        if not isinstance(value, list):
+        if not is_list(value):
             self.fail(errors.not_a_list(span, describe(value), loop=True))
-        return value  # pyright: ignore[reportUnknownVariableType]
+        return value
 
     def unpack(self, target: ast.expr, value: Any, env: Env, span: Span) -> None:
         """Bind the names of a target, which must fit exactly."""
@@ -296,10 +295,9 @@ class Evaluator:
             env.names[target.id] = value
             return
         assert isinstance(target, ast.Tuple | ast.List)
-        if not isinstance(value, list) or len(value) != len(target.elts):  # pyright: ignore[reportUnknownArgumentType]
+        if not is_list(value) or len(value) != len(target.elts):
             self.fail(errors.target_misfit(span, len(target.elts), describe(value)))
-        values: list[Any] = value
-        for part, item in zip(target.elts, values, strict=True):
+        for part, item in zip(target.elts, value, strict=True):
             self.unpack(part, item, env, span)
 
     def _call(self, node: ast.Call, env: Env, scope: Scope | None) -> Any:
@@ -308,15 +306,18 @@ class Evaluator:
             return self._function(target, node, env, scope)
         if isinstance(target, Call):
             self.fail(errors.already_called(self._place(node.func), target.target.name))
-        if not isinstance(target, Block) and not (isinstance(target, type) and issubclass(target, Op)):
+        if not isinstance(target, Block) and not is_op(target):
             name = node.func.id if isinstance(node.func, ast.Name) else "this"
             self.fail(errors.not_callable(self._place(node.func), name, describe(target)))
-        bind = bind_block if isinstance(target, Block) else bind_op
         arguments = [(None, a, self._argument(a, env, scope)) for a in node.args]
         arguments += [(k.arg, k.value, self._argument(k.value, env, scope)) for k in node.keywords]
         placed = [(name, value, self._place(part)) for name, part, value in arguments]
         names = [self._keyword_place(k) for k in node.keywords]
-        call, problems = bind(target, placed, names, self._place(node))  # pyright: ignore[reportArgumentType]
+        span = self._place(node)
+        if isinstance(target, Block):
+            call, problems = bind_block(target, placed, names, span)
+        else:
+            call, problems = bind_op(target, placed, names, span)
         for problem in problems:
             self.report(problem)
         if problems or call is None or any(value is POISON for _, value, _ in placed):
@@ -338,7 +339,7 @@ class Evaluator:
         values = [self._walk(a, env, scope) for a in node.args]
         named = {str(k.arg): self._walk(k.value, env, scope) for k in node.keywords}
         span = self._place(node)
-        self.step(sum(len(v) for v in values if isinstance(v, list)), span)  # pyright: ignore[reportUnknownArgumentType]
+        self.step(sum(len(v) for v in values if is_list(v)), span)
         try:
             return self._bounded(target.call(*values, **named), node)
         except Misuse as misuse:

@@ -17,15 +17,26 @@ from archc.graph.graph import Module, Node, Origin, Tensor
 from archc.language import limits
 from archc.language.binding import call_without_arguments
 from archc.language.bodies import (
-    NAME, BadReference, Body, BrokenBody, Child, EntriesBody, Entry, For, If, Key, KeyText, LayerBody, Let,
-    Reference, read_key,
+    Body,
+    BrokenBody,
+    Child,
+    EntriesBody,
+    Entry,
+    For,
+    If,
+    Key,
+    KeyText,
+    LayerBody,
+    Let,
+    read_key,
 )  # fmt: skip
 from archc.language.evaluate import Evaluator, Poisoned
-from archc.language.expression import Expression, parse_expression
-from archc.language.reserved import RESERVED
+from archc.language.expression import Expression
+from archc.language.place import Place, Placer
 from archc.language.schema import plain
-from archc.language.scope import POISON, UNFINISHED, UNKNOWN, Built, Env, Scope, Unknown, Value
+from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
+from archc.language.wiring import Wiring
 from archc.ops.base import OPS, Op, OpError
 from archc.ops.join import Tuple
 from archc.ops.shape import Shape
@@ -37,6 +48,7 @@ class Expander:
     def __init__(self, collector: Collector) -> None:
         self.collector = collector
         self.evaluator = Evaluator(collector)
+        self.placer, self.wiring = Placer(self.evaluator), Wiring(self.evaluator)
         self.nodes: list[Node] = []
         self.modules = self.built = 0
         self.depth = 0
@@ -177,12 +189,12 @@ class Expander:
         self.evaluator.step(10, child.span)
         try:
             key = None if child.key is None else self.read(child.key, scope, env)
-            place = self.place(child, key, scope)
+            place = self.placer.place(child, key, scope)
         except Poisoned:
             return UNKNOWN
         value: Value = UNKNOWN
         try:
-            inputs = self.inputs(child, key, scope, env)
+            inputs = self.wiring.inputs(child, key, scope, env)
             place.references = inputs[1]
             value = self.body(child.body, inputs[0], place, env, scope)
         except Poisoned:
@@ -207,131 +219,6 @@ class Expander:
         if not isinstance(value, str | int) or isinstance(value, bool):
             self.evaluator.fail(errors.template_value(expression.span, describe(value)))
         return str(value)
-
-    def place(self, child: Child, key: KeyText | None, scope: Scope) -> Place:
-        """Where the child goes: under its number, its name, or in the containers that its dotted name makes."""
-        if key is None:
-            name = str(scope.counter)
-            scope.counter += 1
-            return self.free(name, child.span, scope.module, scope.children)
-        assert child.key is not None
-        span = child.key.scalar.part(0, len(key.name)) if child.key.fixed else child.span
-        parts = key.name.split(".")
-        for part in parts:
-            if not NAME.fullmatch(part):
-                self.evaluator.fail(errors.bad_child_name(span, key.name))
-            if part in RESERVED:
-                self.evaluator.fail(errors.reserved_name(span, part))
-        if len(parts) == 1 and key.name in scope.block_inputs():
-            self.evaluator.fail(errors.child_named_as_input(span, key.name))
-        module, children = scope.module, scope.children
-        for part in parts[:-1]:
-            module, children = self.namespace(part, span, module, children)
-        return self.free(parts[-1], span, module, children)
-
-    def free(self, name: str, span: Span, module: Module, children: dict[str, Built]) -> Place:
-        if name in children:
-            self.evaluator.fail(errors.doubled_child(span, name, children[name].span))
-        return Place(name, f"{module.path}.{name}" if module.path else name, span, module, children)
-
-    def namespace(
-        self, name: str, span: Span, module: Module, children: dict[str, Built]
-    ) -> tuple[Module, dict[str, Built]]:
-        """The container that a dotted name makes, or made before (rule 12)."""
-        found = children.get(name)
-        if found is None:
-            path = f"{module.path}.{name}" if module.path else name
-            made = Module(name, path, "namespace", module, Origin(span, self.evaluator.origin))
-            module.children[name] = made
-            found = children[name] = Built(name, None, span, made)
-        if not isinstance(found.place, Module) or found.place.kind != "namespace":
-            self.evaluator.fail(errors.dotted_into_body(span, name, found.span))
-        return found.place, found.children
-
-    # tensors
-
-    def inputs(
-        self, child: Child, key: KeyText | None, scope: Scope, env: Env
-    ) -> tuple[list[Value], list[Span] | None]:
-        """What the child reads, and where each is named; `prev` where nothing is said."""
-        if key is None or key.references is None:
-            return ([] if scope.prev is None else [scope.prev]), None
-        assert child.key is not None
-        values: list[Value] = []
-        spans: list[Span] = []
-        for reference in key.references:
-            span = child.key.scalar.part(reference.start, reference.end) if child.key.fixed else child.span
-            found = self.reference(reference, span, scope, env, child.key if child.key.fixed else None)
-            values += found
-            spans += [span] * len(found)
-        return values, spans
-
-    def reference(
-        self, reference: Reference | BadReference, span: Span, scope: Scope, env: Env, key: Key | None
-    ) -> list[Value]:
-        if isinstance(reference, BadReference):
-            self.evaluator.fail(errors.bad_reference(span, reference.text))
-        if not reference.path:
-            return [[]]
-        found = self.follow(reference.path, span, scope)
-        if reference.all:
-            return self.all_children(found, reference.path, span)
-        value = found.value if isinstance(found, Built) else found
-        if value is None:
-            self.evaluator.fail(errors.container_is_no_tensor(span, ".".join(reference.path)))
-        if reference.index is None or value is UNKNOWN:
-            return [value]
-        return [self.indexed(value, reference, span, scope, env, key)]
-
-    def follow(self, path: tuple[str, ...], span: Span, scope: Scope) -> Built | Value:
-        """A name in reach, then down by names and numbers (rules 17 and 18)."""
-        found = scope.find(path[0])
-        if found is None:
-            if path[0] == "prev":
-                self.evaluator.fail(errors.no_prev(span))
-            self.evaluator.fail(errors.unknown_tensor(span, path[0], scope.in_reach(), scope.header))
-        for depth, part in enumerate(path[1:], 1):
-            if not isinstance(found, Built):
-                self.evaluator.fail(errors.no_children(span, ".".join(path[:depth])))
-            if part not in found.children:
-                if found.value is UNKNOWN:
-                    raise Poisoned
-                self.evaluator.fail(errors.unknown_child(span, ".".join(path[:depth]), part, list(found.children)))
-            found = found.children[part]
-        return found
-
-    def all_children(self, found: Built | Value, path: tuple[str, ...], span: Span) -> list[Value]:
-        """`a.*`: all direct children, in the order in which they were built (rule 19)."""
-        if isinstance(found, Built) and found.value is UNKNOWN:
-            raise Poisoned
-        children = sorted(_children(found), key=lambda c: c.order) if isinstance(found, Built) else []
-        values = [c.value for c in children if c.value is not None]
-        if not values:
-            self.evaluator.fail(errors.no_children(span, ".".join(path)))
-        return values
-
-    def indexed(
-        self, value: Value, reference: Reference, span: Span, scope: Scope, env: Env, key: Key | None
-    ) -> Tensor:
-        """`a[e]`: one tensor of a list (rule 20)."""
-        name = ".".join(reference.path)
-        if not isinstance(value, list):
-            self.evaluator.fail(errors.tensor_not_list(span, name))
-        assert reference.index is not None
-        text = reference.index
-        if key is not None:
-            start = reference.index_start
-            expression = parse_expression(key.scalar, self.collector, start, start + len(text))
-        else:
-            expression = parse_expression(_text_at(text, span), self.collector)
-        if expression is None:
-            raise Poisoned
-        index = self.evaluator.value(expression, env, scope)
-        if not isinstance(index, int) or isinstance(index, bool):
-            self.evaluator.fail(errors.index_not_integer(expression.span, describe(index)))
-        if not -len(value) <= index < len(value):
-            self.evaluator.fail(errors.index_out_of_range(expression.span, index, len(value)))
-        return value[index]
 
     # layers
 
@@ -469,49 +356,8 @@ class Expander:
         return flat
 
 
-class Place:
-    """Where a child goes: its name and path, what holds it, and the place in the spec."""
-
-    __slots__ = ("built", "name", "parent", "path", "references", "siblings", "span")
-
-    def __init__(self, name: str, path: str, span: Span, parent: Module, siblings: dict[str, Built]) -> None:
-        self.name, self.path, self.span, self.parent, self.siblings = name, path, span, parent, siblings
-        self.built: Built | None = None
-        self.references: list[Span] | None = None
-
-    def take(self, made: Module | Node | None) -> Built:
-        """Put what was made there; its value comes when it is known."""
-        if made is not None:
-            self.parent.children[self.name] = made
-        self.built = self.siblings[self.name] = Built(self.name, UNFINISHED, self.span, made)
-        return self.built
-
-    def reference(self, index: int) -> Span:
-        """Where the input is named, or the child where none is."""
-        if self.references is None or index >= len(self.references):
-            return self.span
-        return self.references[index]
-
-
 def spliced(body: Body) -> Sequence[Entry]:
     """Under a control key a string means a list of that one string (rule 4)."""
     if isinstance(body, EntriesBody):
         return body.entries
     return [Child(None, body, body.span)]
-
-
-def _children(found: Built) -> list[Built]:
-    """The direct children; those that dotted names put into containers are direct too."""
-    children: list[Built] = []
-    for child in found.children.values():
-        if child.value is None:
-            children += _children(child)
-        elif child.value is not UNFINISHED:
-            children.append(child)
-    return children
-
-
-def _text_at(text: str, span: Span) -> Any:
-    from archc.language.syntax import Scalar
-
-    return Scalar(text, True, span, False)

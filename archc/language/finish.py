@@ -15,7 +15,8 @@ from archc.language.evaluate import Poisoned
 from archc.language.expand import Expander, spliced
 from archc.language.scope import UNKNOWN, Built, Env, Scope
 from archc.language.spec import InitEntry, Spec
-from archc.language.syntax import Mapping, Node as Tree, Scalar, Sequence
+from archc.language.syntax import Mapping, Scalar, Sequence
+from archc.language.syntax import Node as Tree
 from archc.language.values import Function, describe
 from archc.ops import OPS
 from archc.ops.base import Init
@@ -82,7 +83,7 @@ class Outputs:
             self.evaluator.fail(errors.unknown_output(scalar.span))
         from archc.language.bodies import Key
 
-        values = self.expander.reference(references[0], scalar.span, self.scope, env, Key(scalar, [scalar.text]))
+        values = self.expander.wiring.reference(references[0], scalar.span, self.scope, env, Key(scalar, [scalar.text]))
         if len(values) != 1:
             self.evaluator.fail(errors.unknown_output(scalar.span))
         value = values[0]

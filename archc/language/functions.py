@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archc.language import limits
-from archc.language.values import Function, is_layer
+from archc.language.values import Function, is_layer, is_list
 
 FUNCTIONS: dict[str, Function] = {}
 
@@ -21,7 +21,7 @@ def _function(signature: str) -> Callable[[Callable[..., Any]], Callable[..., An
     return declare
 
 
-class Misuse(Exception):
+class Misuse(Exception):  # noqa: N818 - says what is wanted
     """The function can't take these values; the text says what it takes."""
 
 
@@ -32,7 +32,7 @@ def _numbers(*values: Any) -> None:
 
 
 def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
+    if not is_list(value):
         raise Misuse("a list")
     return value
 
@@ -124,9 +124,9 @@ def _log2(v: Any) -> float:
 
 @_function("len(list)")
 def _len(v: Any) -> int:
-    if not isinstance(v, list | str):
+    if not isinstance(v, str) and not is_list(v):
         raise Misuse("a list or a text")
-    return len(v)  # pyright: ignore[reportUnknownArgumentType]
+    return len(v)
 
 
 @_function("sum(list)")
@@ -200,8 +200,6 @@ def same(a: Any, b: Any) -> bool:
     """`==`: ops and blocks by identity, a call equals nothing, lists item by item."""
     if is_layer(a) or is_layer(b):
         return a is b and isinstance(a, type) | hasattr(a, "parameters")
-    if isinstance(a, list) and isinstance(b, list):
-        left: list[Any] = a
-        right: list[Any] = b
-        return len(left) == len(right) and all(map(same, left, right))
+    if is_list(a) and is_list(b):
+        return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)

@@ -18,7 +18,9 @@ def read_header(header: Scalar, collector: Collector) -> tuple[str, list[Paramet
     name, parenthesis, _ = call.partition("(")
     name = name.strip()
     if not name.isidentifier() or name == "prev":
-        return _refused(header, 0, len(call.partition("(")[0]), collector, f"`{name}` is no name" if name else "the name is missing")
+        return _refused(
+            header, 0, len(call.partition("(")[0]), collector, f"`{name}` is no name" if name else "the name is missing"
+        )
     parameters: list[Parameter] | None = []
     if parenthesis:
         parameters = _parameters(header, call, collector)
@@ -44,8 +46,8 @@ def _parameters(header: Scalar, call: str, collector: Collector) -> list[Paramet
     trial = Collector()
     expression = parse_expression(header, trial, 0, len(call))
     if expression is None:
-        (found,) = trial.diagnostics
-        collector.add(errors.bad_header(found.span, found.message.removeprefix("this is no expression: ")))
+        (why,) = trial.diagnostics
+        collector.add(errors.bad_header(why.span, why.message.removeprefix("this is no expression: ")))
         return None
     tree = expression.tree
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):

@@ -12,7 +12,7 @@ from archc.language.functions import FUNCTIONS
 from archc.language.schema import plain
 from archc.language.scope import POISON, Env
 from archc.language.spec import Spec
-from archc.language.values import Block
+from archc.language.values import Block, is_list
 from archc.ops import OPS
 
 _BUILT_IN = Env(None, {**FUNCTIONS, **OPS})
@@ -86,7 +86,6 @@ def resolve(value: Any, blocks: dict[str, Block]) -> Any:
     """In `params` a text that names a block or an op is that block or op, at any depth of a list (rule 33)."""
     if isinstance(value, str):
         return blocks.get(value) or OPS.get(value, value)
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [resolve(item, blocks) for item in items]
+    if is_list(value):
+        return [resolve(item, blocks) for item in value]
     return value

@@ -65,7 +65,7 @@ class Built:
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """The tensors in reach in one list or mapping: its children so far, what is around it, and at last the block's inputs."""
+    """The tensors in reach in one list or mapping: its children so far, those around it, then the block's inputs."""
 
     module: Module
     children: dict[str, Built]
@@ -79,29 +79,20 @@ class Scope:
         """The child or input by that name; `x` and `prev` too."""
         if name == "prev":
             return self.prev
-        scope: Scope | None = self
-        while scope is not None:
+        scope = self
+        while True:
             found = scope.children.get(name)
             if found is not None and found.value is not UNFINISHED:
                 return found
             if scope.outer is None:
                 return scope.inputs.get(name)
             scope = scope.outer
-        return None
 
     def block_inputs(self) -> dict[str, Value]:
         """Those of the block, or of the network."""
-        scope = self
-        while scope.outer is not None:
-            scope = scope.outer
-        return scope.inputs
+        return self.inputs if self.outer is None else self.outer.block_inputs()
 
     def in_reach(self) -> list[str]:
-        found: list[str] = []
-        scope: Scope | None = self
-        while scope is not None:
-            found += [n for n, b in scope.children.items() if b.value is not UNFINISHED]
-            if scope.outer is None:
-                found += scope.inputs
-            scope = scope.outer
-        return found
+        """Names, the nearest first."""
+        found = [n for n, b in self.children.items() if b.value is not UNFINISHED]
+        return found + (list(self.inputs) if self.outer is None else self.outer.in_reach())

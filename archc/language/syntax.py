@@ -22,12 +22,13 @@ CONSTANTS: dict[str, Any] = {
 }  # fmt: skip
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_EVENTS: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 _PARSER: Any = getattr(yaml, "CLoader", yaml.Loader)  # only its event parser is used
 
 
 @dataclass(eq=False, slots=True)
 class Scalar:
-    """Text at a place. ``plain``: not quoted. ``exact``: stands in the source as it is, so that parts have places too."""
+    """Text at a place. ``plain``: not quoted. ``exact``: stands in the source as it is, so its parts have places."""
 
     text: str
     plain: bool
@@ -84,9 +85,9 @@ def parse(source: Source, collector: Collector) -> Node | None:
     """The tree of a text. What is wrong goes to the collector; None where nothing can be made of it."""
     composer = _Composer(source, collector)
     try:
-        for event in yaml.parse(source.text, Loader=_PARSER):
+        for event in _EVENTS(source.text, Loader=_PARSER):
             composer.take(event)
-    except _Stop:
+    except _StopReading:
         return None
     except yaml.YAMLError as error:
         collector.add(errors.yaml_syntax(*_place(error, source)))
@@ -110,7 +111,7 @@ def _place(error: yaml.YAMLError, source: Source) -> tuple[Span, str, Span | Non
     return Span(source, at, min(at + 1, len(source.text))), "this character is not allowed in YAML", None, ""
 
 
-class _Stop(Exception):
+class _StopReading(Exception):  # noqa: N818 - a signal
     """No use in reading on."""
 
 
@@ -147,7 +148,7 @@ class _Composer:
 
     def stop(self, diagnostic: Any) -> None:
         self.collector.add(diagnostic)
-        raise _Stop
+        raise _StopReading
 
     def document(self, event: Any) -> None:
         self.documents += 1

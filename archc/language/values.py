@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archc.diagnostics.span import Span
 from archc.ops.base import Op
@@ -62,9 +62,19 @@ class Function:
 Layer = type[Op] | Block | Call
 
 
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether the value is a list; its items are values too."""
+    return isinstance(value, list)
+
+
+def is_op(value: object) -> TypeGuard[type[Op]]:
+    """Whether the value is an op."""
+    return isinstance(value, type) and issubclass(value, Op)
+
+
 def is_layer(value: Any) -> bool:
     """Whether the value can be built."""
-    return isinstance(value, Block | Call) or (isinstance(value, type) and issubclass(value, Op))
+    return isinstance(value, Block | Call) or is_op(value)
 
 
 def describe(value: Any) -> str:
@@ -79,11 +89,10 @@ def describe(value: Any) -> str:
         return f"the block `{value.name}`"
     if isinstance(value, Call):
         return f"a call of `{value.target.name}`"
-    if isinstance(value, type):
+    if is_op(value):
         return f"the op `{value.name}`"
-    if isinstance(value, list):
-        items: list[Any] = value
-        return f"a list of {len(items)}"
+    if is_list(value):
+        return f"a list of {len(value)}"
     if isinstance(value, str):
         return f'the text "{value[:40]}"'
     return f"the number {value!r}"

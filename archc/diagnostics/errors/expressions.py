@@ -38,7 +38,10 @@ def forbidden_syntax(span: Span, what: str) -> Diagnostic:
     advice = (
         "only `.channels` can be asked, of a tensor in reach"
         if "attribute" in what
-        else "expressions have numbers, texts, lists, operators, comparisons, `a if c else b`, indexing, comprehensions and the language's functions"
+        else (
+            "expressions have numbers, texts, lists, operators, comparisons, `a if c else b`, indexing, comprehensions "
+            "and the language's functions"
+        )
     )
     return Diagnostic("forbidden-syntax", f"{what} is not part of the language", Label(span), help=advice)
 
@@ -63,7 +66,9 @@ def too_many_steps(span: Span, limit: int) -> Diagnostic:
 def unknown_name(span: Span, name: str, known: Sequence[str], *, is_tensor: bool) -> Diagnostic:
     advice = None
     if is_tensor:
-        advice = f"`{name}` is a tensor: of tensors only `.channels` can be asked here; to read it, write `name <- {name}: …`"
+        advice = (
+            f"`{name}` is a tensor: only `.channels` can be asked of it here; to read it, write `name <- {name}: …`"
+        )
     elif name == "x":
         advice = "the input of the block can be asked only for `x.channels`"
     return Diagnostic("unknown-name", f"there is no `{name}`", Label(span, did_you_mean(name, known)), help=advice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -69,9 +69,8 @@ def _named(node: Node) -> str:
     return f"`{node.path}` ({node.origin.span.source.name}:{node.origin.span.line})"
 
 
-def _maker(tensor: Tensor, part: object) -> Node | None:
+def _maker(tensor: Tensor, part: Callable[[Tensor], tuple[int, ...]]) -> Node | None:
     """The nearest layer above whose output differs in a part of its shape from what it reads."""
-    assert callable(part)
     node = tensor.producer
     while node is not None and node.inputs:
         if part(node.output) != part(node.inputs[0]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-
 LONGEST = 80  # characters of a name that are compared
 
 

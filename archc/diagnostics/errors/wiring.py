@@ -60,7 +60,10 @@ def bad_reference(span: Span, text: str) -> Diagnostic:
         "bad-reference",
         what,
         Label(span),
-        help="after `<-` stand names (`conv2`), paths (`layer1.0.conv1`), `parts[1]`, `outs.*`, `prev`, `x` or `[]`, with commas between",
+        help=(
+            "after `<-` stand names (`conv2`), paths (`layer1.0.conv1`), `parts[1]`, `outs.*`, `prev`, `x` or `[]`, "
+            "with commas between"
+        ),
     )
 
 
