@@ -83,6 +83,7 @@ class Module:
     block: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
     inputs: tuple[Tensor | list[Tensor], ...] = ()
+    input_names: tuple[str, ...] = ()  # as the block declares them; of what is no block's, none
     children: dict[str, Module | Node] = field(default_factory=dict[str, "Module | Node"])
     result: Tensor | list[Tensor] | None = None
 
