@@ -40,9 +40,9 @@ def _scaled(name: str, wanted: list[int], values: list[int]) -> Expression | Non
         return None
     if w % p == 0 and w // p <= _MOST_FACTOR and all(a == w // p * b for a, b in zip(wanted, values, strict=True)):
         return Binary("*", Literal(w // p), Name(name))
-    factor = p // w
-    if 1 < factor <= _MOST_FACTOR and all(a == b // factor for a, b in zip(wanted, values, strict=True)):
-        return Binary("//", Name(name), Literal(factor))
+    for factor in range(max(2, p // (w + 1)), min(p // w, _MOST_FACTOR) + 1):
+        if all(a == b // factor for a, b in zip(wanted, values, strict=True)):
+            return Binary("//", Name(name), Literal(factor))
     return None
 
 

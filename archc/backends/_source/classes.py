@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from archc.backends._source.describe import Describer, chain_of
+from archc.backends._source.expression import Expression
 from archc.backends._source.merge import absorb, merge
 from archc.backends._source.names import DICT_NAMES
 from archc.backends._source.parameters import Chooser, Parameter, settle_in_place
@@ -29,6 +30,7 @@ class Plan:
     wanted: str  # the name to start from: of the block, or of the child
     arguments: dict[str, list[object]]  # of the block, where they set this class apart from others of the same name
     name: str = ""
+    locals: dict[str, Expression] = field(default_factory=dict[str, Expression])
     chain: bool = False  # it could stand as an nn.Sequential where it is called
     places: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -134,10 +136,12 @@ class Planner:
         settle_in_place(body)
         name_flags(body)
         settings = [self._graph_of[id(m)].params for m in body.modules]
-        parameters = Chooser(body, settings, frozenset({"i"})).choose()
+        chooser = Chooser(body, settings, frozenset({"i"}))
+        parameters = chooser.choose()
         first = body.modules[0]
         wanted = first.block or next((p for p in reversed(first.path.split(".")) if not p[:1].isdigit()), "block")
         plan = Plan(body, parameters, wanted if first.block else re.sub(r"[\d_-]+$", "", wanted) or wanted, _telling(body, siblings))
+        plan.locals = chooser.locals
         plan.chain = body.chain is not None or self._named_chain(body)
         plan.places = {id(m): i for i, m in enumerate(body.modules)}
         self._of.update({id(m): plan for m in body.modules})

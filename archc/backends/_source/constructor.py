@@ -94,6 +94,7 @@ class Constructor:
         if isinstance(plan, Plan) and plan in self.inline:
             assert plan.body.chain is not None or plan.body.entries
             inner = {p.name: _resolved(leaf.args[p.name], values) for p in plan.parameters}
+            inner |= {name: substitute(e, inner) for name, e in plan.locals.items()}
             chain = plan.body.chain or Chain(plan.body.entries, numbered=False)
             return self.chain(chain, inner)
         if isinstance(plan, Plan):

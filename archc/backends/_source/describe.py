@@ -214,7 +214,7 @@ class Describer:
         arguments: list[Argument] = [
             refs[id(t)] if isinstance(t, Tensor) else tuple(refs[id(i)] for i in t) for t in interface.inputs
         ]
-        names = tuple(map(_name, interface.outputs)) if len(interface.outputs) > 1 else None
+        names = tuple(_name(t, module) for t in interface.outputs) if len(interface.outputs) > 1 else None
         return Step(key, None, arguments, names, interface.as_list, "", present)
 
 
@@ -226,9 +226,15 @@ def _outputs(wiring: Wiring, child: Node | Module) -> tuple[Tensor, ...]:
     return interface.outputs
 
 
-def _name(tensor: Tensor) -> str:
+def _name(tensor: Tensor, module: Module) -> str:
+    """What the tensor is called within the module: by the outermost child that gives it."""
     assert tensor.producer is not None
-    return tensor.producer.name
+    name, inside = tensor.producer.name, tensor.producer.parent
+    while inside is not module and inside.parent is not None:
+        if inside.result is tensor:
+            name = inside.name
+        inside = inside.parent
+    return name
 
 
 def _give(step: Step, outputs: tuple[Tensor, ...], refs: dict[int, Ref]) -> None:

@@ -11,6 +11,7 @@ from archc.backends._source.expression import quoted
 from archc.backends._source.names import fresh, local
 from archc.backends._source.template import Body, Item, Leaf, Ref, Slot, Step, Text
 from archc.backends._source.wiring import Key
+from archc.graph.graph import Tensor
 
 WIDTH = 96
 _DEEP, _DEEPEST = 3, 4  # nested calls: after an activation, and at all
@@ -47,6 +48,7 @@ class Forward:
         self.activations = {(e.name,) for e in body.entries if _is_activation(e.item)}
         self.values: dict[Place, _Value] = {("input", i): _Value(None, name) for i, name in enumerate(inputs)}
         self.held: dict[Place, _Value] = dict(self.values)  # variables that are still to be read
+        self.first = inputs[0] if inputs and isinstance(body.inputs[0][0], Tensor) else "y"
         self.pending: list[Place] = []  # in the order in which they are computed
         self.lines: list[str] = []
         self.depth = 0
@@ -161,7 +163,7 @@ class Forward:
         if self.uses[place] == within + 1 and step.otherwise.index is None and step is steps[-1]:
             self.uses[place] -= 1
             return stand_in.text
-        name = self._fresh(local(step.key[-1]) or "y")
+        name = self._fresh(local(_named(step.key)) or "y")
         self.lines.append(f"{_INDENT * self.depth}{name} = {self._read(step.otherwise)}")
         self._used(place)
         return name
@@ -270,16 +272,14 @@ class Forward:
         assert step is not None
         if step.results is not None and not step.listed:
             return self._unpacked(step.results)
-        source = next(iter(value.reads)) if len(value.reads) == 1 else ""
-        dead = source.isidentifier() and source not in self._live()
         if place not in self.wanted and self._passed_on(place):
-            return source if dead else self._fresh("y")
-        name = local(self.wanted.get(place) or step.key[-1]) or next(
-            (n for k in reversed(step.key[:-1]) if (n := local(k))), None
-        )
-        if name is None:
-            return source if dead else self._fresh("y")
-        return self._fresh(name)
+            return self._passing()
+        wanted = local(self.wanted.get(place) or _named(step.key))
+        return self._passing() if wanted is None else self._fresh(wanted)
+
+    def _passing(self) -> str:
+        """A name for what is read once, in the next line or so: that of the first input, or y while it is needed."""
+        return self.first if self.first not in self._live() else self._fresh("y")
 
     def _unpacked(self, names: Iterable[str]) -> str:
         chosen: list[str] = []
@@ -338,6 +338,11 @@ def _place(ref: Ref) -> Place:
 
 def _refs(step: Step) -> list[Ref]:
     return [r for a in step.arguments for r in (a if isinstance(a, tuple) else (a,))]
+
+
+def _named(key: Key) -> str:
+    """The child's name; with that of the namespace before it where it is a number."""
+    return "_".join(key[-2:]) if len(key) > 1 and key[-1].isdigit() else key[-1]
 
 
 def _is_activation(item: Item | None) -> bool:

@@ -45,9 +45,11 @@ def fresh(wanted: str, taken: set[str] | frozenset[str]) -> str:
 
 
 def camel(name: str) -> str:
-    """``conv_bn`` as ConvBn; letters that are capitals stay so."""
+    """``conv_bn`` as ConvBn; letters that are capitals stay so, and numbers stay apart."""
     words = [w for w in re.split(r"[\W_]+", name, flags=re.ASCII) if w]
-    text = "".join(w[0].upper() + w[1:] for w in words)
+    text = ""
+    for word in words:
+        text += ("_" if text[-1:].isdigit() and word[0].isdigit() else "") + word[0].upper() + word[1:]
     return text if text and text[0].isalpha() else f"Net{text}"
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from archc.backends._source.arithmetic import combine, test
-from archc.backends._source.expression import ClassName, Expression, Item, Literal, Name, names_in, substitute
+from archc.backends._source.expression import Binary, ClassName, Expression, Item, Literal, Name, names_in, substitute
 from archc.backends._source.names import fresh, local
 from archc.backends._source.template import ABSENT, Body, Entry, Slot, leaves, same, slots
 from archc.graph.graph import Tensor
 
 Values = list[Any]
+_OFTEN = 3
 
 
 @dataclass(eq=False)
@@ -56,32 +57,70 @@ class Chooser:
         self.body, self.taken = body, taken
         self.size = body.size
         self.chosen: dict[str, Parameter] = {}
+        self.derived: list[tuple[Expression, Values]] = []
+        self.locals: dict[str, Expression] = {}
         self.candidates = self._candidates(settings)
         self.block_names = {name for module in body.modules for name in module.arguments} | {"in_channels"}
 
     def choose(self) -> list[Parameter]:
         """The parameters in the order of the signature."""
         flags = {id(s) for s in _presence(self.body)}
+        named = {id(leaf.cls) for leaf in leaves(self.body.entries)}
         varying: list[Slot] = []
         for slot in slots(self.body):
-            present = slot.present()
             if slot.constant():
+                present = slot.present()
                 slot.expression = Literal(present[0]) if present else Literal(None)
             else:
                 varying.append(slot)
-        named = {id(leaf.cls) for leaf in leaves(self.body.entries)}
-        classes = [s for s in varying if id(s) in named]
-        rest = [s for s in varying if id(s) not in flags and id(s) not in named]
-        for slot in classes:
-            self._choose_class(slot)
-        for find in (self._equal, self._element, self._follows, self._new):
-            for slot in rest:
-                if slot.expression is None:
-                    slot.expression = find(slot)
+        for slot in varying:
+            if id(slot) in named:
+                self._choose_class(slot)
+        values = [s for s in varying if id(s) not in flags and id(s) not in named]
+        everywhere = [s for s in values if ABSENT not in s.values]
+        self._choose_values(everywhere)
+        self._choose_values([s for s in values if s not in everywhere])
         for slot in varying:
             if id(slot) in flags:
                 slot.expression = self._flag(slot)
+        self._prefer_parameters()
+        self._name_repeated(s for s in values)
         return self._ordered()
+
+    def _choose_values(self, wanted: list[Slot]) -> None:
+        for find in (self._equal, self._element, self._again, self._follows, self._new):
+            for slot in wanted:
+                if slot.expression is None:
+                    slot.expression = find(slot)
+                    if isinstance(slot.expression, Binary) and ABSENT not in slot.values:
+                        self.derived.append((slot.expression, slot.values))
+
+    def _again(self, slot: Slot) -> Expression | None:
+        """As another place of the class says it already."""
+        return next((e for e, values in self.derived if fits(slot.values, values)), None)
+
+    def _prefer_parameters(self) -> None:
+        """Where an optional child needs one value, say the parameter of that name if it always has it."""
+        for slot in slots(self.body):
+            parameter = self.chosen.get(slot.label.rpartition(".")[2])
+            if ABSENT in slot.values and isinstance(slot.expression, Literal) and parameter is not None:
+                if slot.present() and fits(slot.values, parameter.values):
+                    slot.expression = Name(parameter.name)
+
+    def _name_repeated(self, wanted: Iterable[Slot]) -> None:
+        """Give a local name to arithmetic that would stand in the text three times or more."""
+        found: dict[Expression, list[Slot]] = {}
+        for slot in wanted:
+            if isinstance(slot.expression, Binary):
+                found.setdefault(slot.expression, []).append(slot)
+        gives = [m.result.shape.channels if isinstance(m.result, Tensor) else ABSENT for m in self.body.modules]
+        for expression, alike in found.items():
+            if len(alike) >= _OFTEN:
+                given = all(fits(s.values, gives) for s in alike)
+                name = fresh("out_channels" if given else "hidden", self.taken | self.chosen.keys() | self.locals.keys())
+                self.locals[name] = expression
+                for slot in alike:
+                    slot.expression = Name(name)
 
     def _candidates(self, settings: Sequence[dict[str, Any]]) -> dict[str, Values]:
         """Name → values that could become a parameter, the most natural first."""
@@ -140,11 +179,22 @@ class Chooser:
         for parameter in self.chosen.values():
             if fits(slot.values, parameter.values):
                 return Name(parameter.name)
-        return combine(slot.values, {p.name: p.values for p in self.chosen.values() if not p.flag})
+        return combine(slot.values, {p.name: p.values for p in self._by_rank() if not p.flag})
+
+    def _by_rank(self) -> list[Parameter]:
+        """The parameters so far, those of the block first."""
+        rank = {id(values): i for i, values in enumerate(self.candidates.values())}
+        return sorted(self.chosen.values(), key=lambda p: rank.get(id(p.values), len(rank)))
 
     def _new(self, slot: Slot) -> Expression:
         if (found := self._from_chosen(slot)) is not None:
             return found
+        present = slot.present()
+        if len(present) < len(slot.values) and all(type(v) in (int, float) and v > 0 for v in present):
+            nothing = type(present[0])(0)
+            name = self._take(self._label(slot), [nothing if v is ABSENT else v for v in slot.values])
+            self.chosen[name.name].default = nothing
+            return name
         return self._take(self._label(slot), filled(slot.values))
 
     def _label(self, slot: Slot) -> str:
@@ -157,13 +207,16 @@ class Chooser:
 
     def _flag(self, slot: Slot) -> Expression:
         """A truth: whether an optional child or step is there."""
+        for parameter in self.chosen.values():
+            if parameter.default is not ABSENT and fits(slot.values, [bool(v) for v in parameter.values]):
+                return Name(parameter.name)
         for name, values in self.candidates.items():
             if fits(slot.values, values):
                 return self._taken_as(name)
         for parameter in self.chosen.values():
             if fits(slot.values, parameter.values):
                 return Name(parameter.name)
-        own = {p.name: p.values for p in self.chosen.values() if not p.flag}
+        own = {p.name: p.values for p in self._by_rank() if not p.flag}
         natural = {n: v for n, v in own.items() if any(v is self.candidates.get(c) for c in self.block_names)}
         if (found := test(slot.values, natural)) is not None:
             return found
@@ -187,12 +240,11 @@ class Chooser:
         return "layer" if local(slot.label) is None else slot.label
 
     def _ordered(self) -> list[Parameter]:
-        rank = {id(values): i for i, values in enumerate(self.candidates.values())}
-        found = list(self.chosen.values())
+        found = self._by_rank()
         root = self.body.modules[0].kind == "root"
         for parameter in found:
-            parameter.default = parameter.values[0] if root else _default(parameter)
-        found.sort(key=lambda p: rank.get(id(p.values), len(rank)))
+            if parameter.default is ABSENT:
+                parameter.default = parameter.values[0] if root else _default(parameter)
         return sorted(found, key=lambda p: (p.flag, p.default is not ABSENT))
 
 

@@ -15,6 +15,7 @@ from archc.backends._source.layout import lay_out
 from archc.backends._source.names import fresh, is_attribute, local, taken_by_modules
 from archc.backends._source.template import ABSENT, Chain, Entry, Item, Leaf, Ref, Slot, Space, Text
 from archc.backends._source.wiring import Key
+from archc.graph.graph import Module, Tensor
 
 _INDENT = "    "
 
@@ -38,12 +39,13 @@ class ClassWriter:
         self._positional = self._is_sequential()
 
     def write(self) -> ClassText:
-        statements = self._constructor()  # forward first: it says what must be kept
-        forward = self._forward()
+        forward = self._forward()  # first, since it says what must be kept for it
         keep = [f"self.{name} = {text}" for text, name in self.attributes.items()]
+        named = [f"{name} = {written(e)}" for name, e in self.plan.locals.items()]
+        begin, *members = self._constructor()
+        first = [*named, begin] if self._positional else [begin, *named]
         lines = self._definition("__init__", self._parameters(), "None")
-        after_super = 1
-        for statement in [*statements[:after_super], *keep, *statements[after_super:], *self.extra]:
+        for statement in [*first, *keep, *members, *self.extra]:
             lines += _indented(statement, 2)
         if forward:
             lines += ["", *forward]
@@ -79,7 +81,8 @@ class ClassWriter:
         statements = ["super().__init__()"]
         for flag, entries in groupby(self.body.entries, key=self._guard):
             made = [self._member(e) for e in entries]
-            statements += made if flag is None else [f"if {flag}:", *(_INDENT + m for m in made)]
+            condition = f"self.{self.attributes[flag]}" if flag in self.attributes else flag
+            statements += made if flag is None else [f"if {condition}:", *(_INDENT + m for m in made)]
         return statements
 
     def _guard(self, entry: Entry) -> str | None:
@@ -107,16 +110,13 @@ class ClassWriter:
         return lines
 
     def _input_names(self) -> list[str]:
-        """The network's inputs by their names; a block's first is x, the others are called as what they are given."""
+        """The network's inputs and a block's by their names; what is read beside them has none."""
         module = self.body.modules[0]
         names: list[str] = []
         for i, given in enumerate(self.body.inputs[0]):
-            wanted = "x" if i == 0 else "y"
-            if module.kind == "root":
-                wanted = local(given.name if not isinstance(given, tuple) else "x") or "x"
-            elif isinstance(given, tuple):
-                wanted = "maps"
-            names.append(fresh(wanted, set(names)))
+            plain = "maps" if isinstance(given, tuple) else "y" if i else "x"
+            wanted = given.name if module.kind == "root" and isinstance(given, Tensor) else _declared(module, given)
+            names.append(fresh(local(wanted or plain) or plain, set(names)))
         return names
 
     def _gives(self) -> str:
@@ -160,6 +160,14 @@ class ClassWriter:
                 name += "_"
             self.attributes[text] = name
         return f"self.{self.attributes[text]}"
+
+
+def _declared(module: Module, given: Tensor | tuple[Tensor, ...]) -> str | None:
+    """The name by which the block calls this input."""
+    for value, name in zip(module.inputs, module.input_names, strict=False):
+        if value is given or (isinstance(value, list) and tuple(value) == given):
+            return name
+    return None
 
 
 def _kind(given: object) -> str:

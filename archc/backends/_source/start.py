@@ -115,9 +115,9 @@ class _Layers:
         """By key, where classes don't tell the ops apart."""
         lines: list[str] = []
         for rule in self.rules:
-            keys = [e.key for e in self.graph.state if e.node.op.name in rule.ops and e.name == rule.weight]
-            if keys:
-                lines += _loop_over(keys, rule.init)
+            entries = [e for e in self.graph.state if e.node.op.name in rule.ops and e.name == rule.weight]
+            if entries:
+                lines += _loop_over(entries, rule.init)
         return lines
 
 
@@ -127,10 +127,11 @@ def _by_key(graph: Graph, pattern: str, init: Init) -> list[str]:
     if not entries:
         return []
     keys = [e.key for e in entries]
-    test = next((t for t in _tests(pattern) if _picks(t, graph.state, keys)), None)
-    if test is None or len(keys) == 1:
-        return _loop_over(keys, init)
-    source = "self.state_dict().items()" if any(e.weight.buffer for e in entries) else "self.named_parameters()"
+    test = next((t for t in _tests(pattern) if _picks(t, graph.state, entries)), None)
+    buffers = {e.weight.buffer for e in entries}
+    if test is None or len(keys) == 1 or len(buffers) > 1:
+        return [line for b in sorted(buffers) for line in _loop_over([e for e in entries if e.weight.buffer is b], init)]
+    source = "self.named_buffers()" if True in buffers else "self.named_parameters()"
     return [
         f"for name, weight in {source}:",
         f"{_INDENT}if {' and '.join(test)}:",
@@ -151,8 +152,8 @@ def _tests(pattern: str) -> Iterable[list[str]]:
         yield test
 
 
-def _picks(test: list[str], state: Sequence[Entry], keys: list[str]) -> bool:
-    """Whether the conditions hold for just these keys."""
+def _picks(test: list[str], state: Sequence[Entry], entries: list[Entry]) -> bool:
+    """Whether the conditions hold for just these, among the parameters or the buffers."""
 
     def holds(condition: str, key: str) -> bool:
         text = condition[condition.index('"') + 1 : condition.rindex('"')]
@@ -160,10 +161,13 @@ def _picks(test: list[str], state: Sequence[Entry], keys: list[str]) -> bool:
             return key.startswith(text)
         return key.endswith(text) if condition.startswith("name.endswith") else text in key
 
-    return [e.key for e in state if all(holds(c, e.key) for c in test)] == keys
+    alike = [e for e in state if e.weight.buffer is entries[0].weight.buffer]
+    return [e for e in alike if all(holds(c, e.key) for c in test)] == entries
 
 
-def _loop_over(keys: list[str], init: Init) -> list[str]:
-    if len(keys) == 1:
-        return [_call(init, f"self.state_dict()[{quoted(keys[0])}]")]
-    return [f"for name in ({', '.join(map(quoted, keys))}):", f"{_INDENT}{_call(init, 'self.state_dict()[name]')}"]
+def _loop_over(entries: Sequence[Entry], init: Init) -> list[str]:
+    getter = "get_buffer" if any(e.weight.buffer for e in entries) else "get_parameter"
+    if len(entries) == 1:
+        return [_call(init, f"self.{getter}({quoted(entries[0].key)})")]
+    names = ", ".join(quoted(e.key) for e in entries)
+    return [f"for name in ({names}):", f"{_INDENT}{_call(init, f'self.{getter}(name)')}"]

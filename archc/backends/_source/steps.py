@@ -33,6 +33,7 @@ def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[l
             pair = (step, other) if longer is a else (other, step)
             steps.append(_copy(step, _joined(*pair, join), merger.arguments(step, other), present))
             steps[-1].hollow = step.hollow and other.hollow
+            steps[-1].otherwise = step.otherwise or other.otherwise
     returns = merger.returns()
     merger.check_order()
     for step in steps:
@@ -56,7 +57,9 @@ def _padded(text: Text | None, count: int, *, first: bool) -> Text | None:
 
 def _joined(a: Step, b: Step, join: Callable[[Text, Text], Text]) -> Text | None:
     alike = a.count == b.count and a.listed == b.listed and a.mode == b.mode and len(a.arguments) == len(b.arguments)
-    if not alike or (a.expression is None) != (b.expression is None) or a.otherwise != b.otherwise:
+    if not alike or (a.expression is None) != (b.expression is None):
+        raise Unmergeable
+    if a.otherwise is not None and b.otherwise is not None and a.otherwise != b.otherwise:
         raise Unmergeable
     return join(a.expression, b.expression) if a.expression and b.expression else None
 

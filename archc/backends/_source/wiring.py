@@ -120,8 +120,9 @@ class Wiring:
             for t in n.outputs
             if any(not first <= place <= last and (mode is None or mode in m) for place, m in self._uses.get(id(t), []))
         ]
-        results = {id(t): i for i, t in enumerate(_flat(module.result))}
-        outputs.sort(key=lambda t: results.get(id(t), len(results)))
+        if isinstance(module.result, list):
+            places = {id(t): i for i, t in enumerate(module.result)}
+            outputs.sort(key=lambda t: places.get(id(t), len(places)))
         return tuple(inputs.values()), tuple(outputs)
 
     def _grouped(self, module: Module, needed: tuple[Tensor, ...]) -> tuple[Tensor | tuple[Tensor, ...], ...]:
