@@ -18,7 +18,7 @@ lint: .venv/.develops
 	$(BIN)/ruff format --check .
 
 types: .venv/.develops
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 imports: .venv/.develops
 	$(BIN)/lint-imports
