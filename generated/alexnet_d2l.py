@@ -1,8 +1,8 @@
-"""AlexNetD2l: AlexNet for Fashion-MNIST, one channel and ten classes.
+"""AlexNetD2l: AlexNet for Fashion-MNIST.
 
 Krizhevsky, Sutskever and Hinton, NIPS 2012; layers of Zhang et al., Dive into Deep Learning, section 8.1
 
-Written by archc 0.1.0 from specs/models/alexnet_d2l.yaml:alexnet_d2l (sha256 5915ca930833).
+Written by archc 0.1.0 from specs/models/alexnet_d2l.yaml:alexnet_d2l (sha256 812263b9dba6).
 Edit the spec, not this file.
 """
 

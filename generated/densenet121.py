@@ -1,8 +1,8 @@
-"""DenseNet121: DenseNet, with bottlenecks and compression (DenseNet-BC).
+"""DenseNet121: DenseNet with bottlenecks and compression.
 
 Huang et al., Densely Connected Convolutional Networks, CVPR 2017, table 1
 
-Written by archc 0.1.0 from specs/models/densenet.yaml:densenet121 (sha256 cb26feec452c).
+Written by archc 0.1.0 from specs/models/densenet.yaml:densenet121 (sha256 e1ced0bd2f6b).
 Edit the spec, not this file.
 """
 

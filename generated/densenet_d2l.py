@@ -1,9 +1,9 @@
-"""DenseNetD2l: A small DenseNet for Fashion-MNIST, growth 32 and four blocks of four layers.
+"""DenseNetD2l: A small DenseNet for Fashion-MNIST.
 
 Huang et al., Densely Connected Convolutional Networks, CVPR 2017; sizes of Zhang et al., Dive into Deep Learning,
 section 8.7
 
-Written by archc 0.1.0 from specs/models/densenet_d2l.yaml:densenet_d2l (sha256 3d2ff7c5ef84).
+Written by archc 0.1.0 from specs/models/densenet_d2l.yaml:densenet_d2l (sha256 803f0180caaf).
 Edit the spec, not this file.
 """
 

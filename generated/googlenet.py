@@ -1,8 +1,8 @@
-"""GoogLeNet: GoogLeNet (Inception v1) with batch norm and, in training, two auxiliary classifiers.
+"""GoogLeNet: GoogLeNet with batch norm and, in training, two auxiliary classifiers.
 
 Szegedy et al., Going Deeper with Convolutions, CVPR 2015, table 1; batch norm and 3 x 3 for 5 x 5 as in torchvision
 
-Written by archc 0.1.0 from specs/models/googlenet.yaml:googlenet (sha256 45e135cccc2e).
+Written by archc 0.1.0 from specs/models/googlenet.yaml:googlenet (sha256 a98f6a01aa47).
 Edit the spec, not this file.
 """
 
@@ -83,12 +83,12 @@ class GoogLeNet(nn.Module):
         x = self.maxpool3(self.inception3b(self.inception3a(self.maxpool2(x))))
         inception4a = self.inception4a(x)
         inception4d = self.inception4d(self.inception4c(self.inception4b(inception4a)))
-        y = self.inception5b(self.inception5a(self.maxpool4(self.inception4e(inception4d))))
+        x = self.inception5b(self.inception5a(self.maxpool4(self.inception4e(inception4d))))
         if self.training:
             aux_logits1 = self.aux1(inception4a)
             aux_logits2 = self.aux2(inception4d)
-        y = self.dropout(self.flatten(self.avgpool(y)))
-        logits = self.fc(y)
+        x = self.dropout(self.flatten(self.avgpool(x)))
+        logits = self.fc(x)
         if self.training:
             return {"logits": logits, "aux_logits2": aux_logits2, "aux_logits1": aux_logits1}
         return logits

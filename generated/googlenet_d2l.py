@@ -1,10 +1,9 @@
-"""GoogLeNetD2l: GoogLeNet without batch norm and with true 5 x 5 windows, as published but for the auxiliary
-classifiers.
+"""GoogLeNetD2l: GoogLeNet as published, without its auxiliary classifiers.
 
 Szegedy et al., Going Deeper with Convolutions, CVPR 2015, table 1; Zhang et al., Dive into Deep Learning, section
 8.4
 
-Written by archc 0.1.0 from specs/models/googlenet_d2l.yaml:googlenet_d2l (sha256 97c2e3e9e745).
+Written by archc 0.1.0 from specs/models/googlenet_d2l.yaml:googlenet_d2l (sha256 8b60ce3399d7).
 Edit the spec, not this file.
 """
 

@@ -176,7 +176,7 @@ class InceptionV3(nn.Module):
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.trunc_normal_(module.weight, std=0.1)
-        nn.init.trunc_normal_(self.state_dict()["AuxLogits.fc.weight"], std=0.001)
+        nn.init.trunc_normal_(self.get_parameter("AuxLogits.fc.weight"), std=0.001)
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         x = self.maxpool1(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
@@ -185,8 +185,8 @@ class InceptionV3(nn.Module):
         Mixed_6e = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(x)))
         if self.training:
             aux_logits = self.AuxLogits(Mixed_6e)
-        Mixed_6e = self.avgpool(self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(Mixed_6e))))
-        logits = self.fc(self.flatten(self.dropout(Mixed_6e)))
+        x = self.avgpool(self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(Mixed_6e))))
+        logits = self.fc(self.flatten(self.dropout(x)))
         if self.training:
             return {"logits": logits, "aux_logits": aux_logits}
         return logits

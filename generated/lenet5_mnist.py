@@ -1,9 +1,9 @@
-"""LeNet5Mnist: LeNet-5 with ReLU and max pooling, for MNIST resized to 32 x 32.
+"""LeNet5Mnist: LeNet-5 with ReLU and max pooling, for MNIST.
 
 LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings of the IEEE 1998, figure 2;
 layers and keys of the machine learning course's LAB 8, section 3
 
-Written by archc 0.1.0 from specs/models/lenet.yaml:lenet5_mnist (sha256 c7bd7b080a5c).
+Written by archc 0.1.0 from specs/models/lenet.yaml:lenet5_mnist (sha256 6f26d800b3bd).
 Edit the spec, not this file.
 """
 

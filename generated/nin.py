@@ -1,8 +1,8 @@
-"""Nin: Network in Network for Fashion-MNIST, without any linear layer.
+"""Nin: Network in Network for Fashion-MNIST.
 
 Lin, Chen and Yan, Network In Network, ICLR 2014; sizes of Zhang et al., Dive into Deep Learning, section 8.3
 
-Written by archc 0.1.0 from specs/models/nin.yaml:nin (sha256 061d78ea48c2).
+Written by archc 0.1.0 from specs/models/nin.yaml:nin (sha256 63f82fa88d92).
 Edit the spec, not this file.
 """
 

@@ -1,9 +1,9 @@
-"""ResNet18D2l: ResNet-18 for Fashion-MNIST; convolutions have a bias, shortcuts no batch norm.
+"""ResNet18D2l: ResNet-18 for Fashion-MNIST, its convolutions with bias.
 
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; Zhang et al., Dive into Deep Learning,
 section 8.6
 
-Written by archc 0.1.0 from specs/models/resnet_d2l.yaml:resnet18_d2l (sha256 f05e8a5ac7e2).
+Written by archc 0.1.0 from specs/models/resnet_d2l.yaml:resnet18_d2l (sha256 5acf80c5ab17).
 Edit the spec, not this file.
 """
 
@@ -18,7 +18,7 @@ class Basic(nn.Module):
         self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = nn.Conv2d(in_channels, width, 1, stride=2) if stride != 1 else nn.Identity()
+        self.downsample = nn.Conv2d(in_channels, width, 1, stride=stride) if stride != 1 else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

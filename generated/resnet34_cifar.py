@@ -1,9 +1,9 @@
-"""ResNet34Cifar: ResNet-34 for CIFAR-10 resized to 224; convolutions have a bias.
+"""ResNet34Cifar: ResNet-34 for CIFAR-10, its convolutions with bias.
 
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; layers of the DigitalOcean Community
 tutorial on ResNet-34 for CIFAR-10
 
-Written by archc 0.1.0 from specs/models/resnet_cifar.yaml:resnet34_cifar (sha256 c9bee48ba1bd).
+Written by archc 0.1.0 from specs/models/resnet_cifar.yaml:resnet34_cifar (sha256 1738b8ef43af).
 Edit the spec, not this file.
 """
 

@@ -1,8 +1,8 @@
-"""SqueezeNet10: SqueezeNet, 1.0 as published and 1.1 with 2.4 times less computation.
+"""SqueezeNet1_0: SqueezeNet.
 
 Iandola et al., SqueezeNet, 2016, arXiv 1602.07360, table 1; 1.1 from the authors' repository
 
-Written by archc 0.1.0 from specs/models/squeezenet.yaml:squeezenet1_0 (sha256 42a66a4184be).
+Written by archc 0.1.0 from specs/models/squeezenet.yaml:squeezenet1_0 (sha256 1324d22f5270).
 Edit the spec, not this file.
 """
 
@@ -27,7 +27,7 @@ class Fire(nn.Module):
         return torch.cat([expand1x1_activation, expand3x3_activation], 1)
 
 
-class SqueezeNet10(nn.Module):
+class SqueezeNet1_0(nn.Module):
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
@@ -53,7 +53,7 @@ class SqueezeNet10(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
-        nn.init.normal_(self.state_dict()["classifier.1.weight"], std=0.01)
+        nn.init.normal_(self.get_parameter("classifier.1.weight"), std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.flatten(self.classifier(self.features(x)))

@@ -1,8 +1,8 @@
-"""UNet: U-Net for segmentation, at the input's own size.
+"""UNet: U-Net for segmentation.
 
 Ronneberger, Fischer and Brox, U-Net, MICCAI 2015, figure 1; padded and with batch norm
 
-Written by archc 0.1.0 from specs/models/unet.yaml:unet (sha256 91e7c73f4908).
+Written by archc 0.1.0 from specs/models/unet.yaml:unet (sha256 033bf57f6a16).
 Edit the spec, not this file.
 """
 
@@ -28,8 +28,8 @@ class UpBlock(nn.Module):
         self.up = nn.ConvTranspose2d(in_channels, out, 2, stride=2)
         self.conv = DoubleConv(in_channels, out)
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.conv(torch.cat([y, self.up(x)], 1))
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return self.conv(torch.cat([skip, self.up(x)], 1))
 
 
 class UNet(nn.Module):

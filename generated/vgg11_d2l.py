@@ -1,9 +1,9 @@
-"""VGG11D2l: VGG-11 for Fashion-MNIST, as wide as published and a quarter as wide.
+"""VGG11D2l: VGG-11 for Fashion-MNIST.
 
 Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015, configuration
 A; Zhang et al., Dive into Deep Learning, section 8.2
 
-Written by archc 0.1.0 from specs/models/vgg_d2l.yaml:vgg11_d2l (sha256 771fd0d9a867).
+Written by archc 0.1.0 from specs/models/vgg_d2l.yaml:vgg11_d2l (sha256 21ded158910b).
 Edit the spec, not this file.
 """
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 
 class VggBlock(nn.Sequential):
-    def __init__(self, in_channels: int, width: int, in_channels2: int, *, conv: bool = True) -> None:
+    def __init__(self, in_channels2: int, width: int, in_channels: int, *, conv: bool = True) -> None:
         super().__init__(
-            *([nn.Conv2d(in_channels, width, 3, padding=1)] if conv else []),
+            *([nn.Conv2d(in_channels2, width, 3, padding=1)] if conv else []),
             *([nn.ReLU(inplace=True)] if conv else []),
-            nn.Conv2d(in_channels2, width, 3, padding=1),
+            nn.Conv2d(in_channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
         )

@@ -1,4 +1,4 @@
-"""WideResnet502: ResNet, ResNeXt and Wide ResNet.
+"""WideResnet50_2: ResNet, ResNeXt and Wide ResNet.
 
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; Xie et al., Aggregated Residual
 Transformations, CVPR 2017; Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016
@@ -13,16 +13,20 @@ from torch import Tensor, nn
 class Bottleneck(nn.Module):
     def __init__(self, in_channels: int, width: int, stride: int = 1, *, downsample: bool = False) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, 2 * width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(2 * width)
+        hidden = 2 * width
+        out_channels = 4 * width
+        self.conv1 = nn.Conv2d(in_channels, hidden, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(hidden)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(2 * width, 2 * width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(2 * width)
+        self.conv2 = nn.Conv2d(hidden, hidden, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(hidden)
         self.relu2 = nn.ReLU(inplace=True)
-        self.conv3 = nn.Conv2d(2 * width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.conv3 = nn.Conv2d(hidden, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
         self.downsample = (
-            nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False), nn.BatchNorm2d(4 * width))
+            nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
             if downsample
             else nn.Identity()
         )
@@ -34,7 +38,7 @@ class Bottleneck(nn.Module):
         return self.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
-class WideResnet502(nn.Module):
+class WideResnet50_2(nn.Module):
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
