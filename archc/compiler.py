@@ -159,6 +159,8 @@ class _Compilation:
         spec = self.spec
         values = {name: value for name, (value, _) in spec.params.items()}
         for variant in spec.variants.values():
+            if self.collector.full:
+                break
             for name, (value, span) in variant.params.items():
                 if name not in spec.params:
                     self.collector.add(errors.unknown_param(span.part(0, len(name)), name, list(spec.params)))

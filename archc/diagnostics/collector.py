@@ -22,6 +22,11 @@ class Collector:
             self.diagnostics.append(diagnostic)
 
     @property
+    def full(self) -> bool:
+        """Whether nothing more is taken."""
+        return len(self.diagnostics) >= LIMIT
+
+    @property
     def failed(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)
 

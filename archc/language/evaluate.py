@@ -18,7 +18,7 @@ from archc.language.binding import bind_block, bind_op
 from archc.language.expression import Expression
 from archc.language.functions import Misuse, same
 from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope
-from archc.language.values import Block, Call, Function, describe, is_layer, is_list, is_op
+from archc.language.values import Block, Call, Function, describe, is_layer, is_list, is_op, size
 
 
 class Poisoned(Exception):  # noqa: N818 - a signal, already reported
@@ -74,8 +74,10 @@ class Evaluator:
         raise Poisoned
 
     def report(self, diagnostic: Diagnostic) -> None:
-        """Report, with the calls that led here."""
+        """Report, with the calls that led here. Raises Exhausted where that was the last that is reported."""
         self.collector.add(errors.within(diagnostic, self.origin))
+        if self.collector.full:
+            raise Exhausted
 
     def exhaust(self, diagnostic: Diagnostic) -> NoReturn:
         """Report, and stop building."""
@@ -117,7 +119,7 @@ class Evaluator:
         return value
 
     def _list(self, node: ast.List | ast.Tuple, env: Env, scope: Scope | None) -> list[Any]:
-        return [self._walk(item, env, scope) for item in node.elts]
+        return self._bounded([self._walk(item, env, scope) for item in node.elts], node)
 
     def _conditional(self, node: ast.IfExp, env: Env, scope: Scope | None) -> Any:
         return self._walk(node.body if self._condition(node.test, env, scope) else node.orelse, env, scope)
@@ -180,10 +182,15 @@ class Evaluator:
         if isinstance(value, str) and len(value) > limits.TEXT:
             self.fail(errors.list_too_long(self._place(node)))
         if is_list(value):
-            if len(value) > limits.LIST:
-                self.fail(errors.list_too_long(self._place(node)))
-            self.step(len(value) // 8, self._place(node))
+            self.step(self._size(value, node) // 8, self._place(node))
         return value
+
+    def _size(self, value: list[Any], node: ast.AST) -> int:
+        """Items of a list with those of the lists in it, which are within bounds."""
+        count = size(value, limits.LIST, limits.NESTING)
+        if count > limits.LIST:
+            self.fail(errors.list_too_long(self._place(node)))
+        return count
 
     def _compare(self, node: ast.Compare, env: Env, scope: Scope | None) -> bool:
         left = self._walk(node.left, env, scope)
@@ -195,12 +202,14 @@ class Evaluator:
         return True
 
     def _holds(self, op: ast.cmpop, left: Any, right: Any, node: ast.Compare, part: ast.expr) -> bool:
+        for value in (left, right):
+            if is_list(value):
+                self.step(self._size(value, node), self._place(node))
         if isinstance(op, ast.Eq | ast.NotEq):
             return same(left, right) is isinstance(op, ast.Eq)
         if isinstance(op, ast.In | ast.NotIn):
             if not is_list(right):
                 self.fail(errors.wrong_operand(self._place(part), "in", describe(right)))
-            self.step(len(right), self._place(node))
             return any(same(left, item) for item in right) is isinstance(op, ast.In)
         symbol, compute = _ORDER[type(op)]
         if is_layer(left) or is_layer(right):
@@ -271,7 +280,7 @@ class Evaluator:
             found.append(self._walk(node.elt, inner, scope))
             if len(found) > limits.LIST:
                 self.fail(errors.list_too_long(self._place(node)))
-        return found
+        return self._bounded(found, node)
 
     def _loops(self, generators: list[ast.comprehension], env: Env, scope: Scope | None) -> Iterator[Env]:
         if not generators:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from archc.diagnostics import errors
@@ -37,7 +38,7 @@ from archc.language.schema import plain
 from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
 from archc.language.wiring import Wiring
-from archc.ops.base import OPS, Op, OpError
+from archc.ops.base import OPS, Op, OpError, Weight
 from archc.ops.join import Tuple
 from archc.ops.shape import Shape
 
@@ -180,6 +181,7 @@ class Expander:
         module = Module(place.name, place.path, kind, place.parent, Origin(place.span, self.evaluator.origin))
         if block is not None:
             module.block, module.arguments = block.target.name, block.arguments
+            module.input_names = tuple(block.target.inputs)
         module.inputs = tuple(i for i in inputs if not isinstance(i, Unknown))
         return module, place.take(module).children
 
@@ -302,7 +304,18 @@ class Expander:
         except OpError as error:
             self.evaluator.report(errors.op_error(error, target.name, call, place, span, tensors))
             return self.unknown(place)
+        self.refuse_large(found, weights, span)
         return self.node(op, tensors, shapes, found, weights, place, span)
+
+    def refuse_large(self, found: Shape | list[Shape], weights: dict[str, Weight], span: Span) -> None:
+        """Shapes that no machine can address, and lists without end."""
+        outputs = found if isinstance(found, list) else [found]
+        if len(outputs) > limits.LIST:
+            self.evaluator.fail(errors.list_too_long(span))
+        if any(s.numel >= limits.INTEGER for s in outputs):
+            self.evaluator.fail(errors.tensor_too_large(span, "its output"))
+        if any(prod(w.shape) >= limits.INTEGER for w in weights.values()):
+            self.evaluator.fail(errors.tensor_too_large(span, "a weight of it"))
 
     def node(
         self, op: Op, tensors: list[Tensor], shapes: list[Shape], found: Shape | list[Shape], weights: Any,
@@ -328,6 +341,7 @@ class Expander:
             if value is UNKNOWN:
                 return self.unknown(place)
             flat += value if isinstance(value, list) else [value]  # pyright: ignore[reportAssignmentType, reportOperatorIssue]
+            self.evaluator.step(len(flat) // 8, place.span)
         place.take(None)
         return flat
 
@@ -345,6 +359,7 @@ class Expander:
                 if target.arity is not None:
                     self.evaluator.fail(errors.list_as_tensor(place.reference(i), target.name, len(value)))
                 flat += value
+                self.evaluator.step(len(flat) // 8, place.span)
             else:
                 return None
         if not inputs and place.references is None:

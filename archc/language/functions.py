@@ -179,16 +179,17 @@ def _sorted(v: Any) -> list[Any]:
 @_function("set(list)")
 def _set(v: Any) -> list[Any]:
     """The first of equals, in order."""
-    items = _list(v)
-    if all(isinstance(i, int | float | str) for i in items):
-        return list(dict.fromkeys(items))
-    if len(items) > 1000:  # comparing each with each
-        raise Misuse("at most 1,000 items that are not numbers or texts")
-    kept: list[Any] = []
-    for item in items:
-        if not any(same(item, k) for k in kept):
-            kept.append(item)
-    return kept
+    kept: dict[Any, Any] = {}
+    for item in _list(v):
+        kept.setdefault(_hashable(item), item)
+    return list(kept.values())
+
+
+def _hashable(value: Any) -> Any:
+    """What is equal for values that are the same, and for no others."""
+    if is_list(value):
+        return tuple(map(_hashable, value))
+    return id(value) if is_layer(value) else (isinstance(value, str), value)
 
 
 @_function("list(list)")

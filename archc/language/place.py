@@ -5,6 +5,7 @@ from __future__ import annotations
 from archc.diagnostics import errors
 from archc.diagnostics.span import Span
 from archc.graph.graph import Module, Node, Origin
+from archc.language import limits
 from archc.language.bodies import NAME, Child, KeyText
 from archc.language.evaluate import Evaluator
 from archc.language.reserved import RESERVED
@@ -49,6 +50,8 @@ class Placer:
             return self.free(name, child.span, scope.module, scope.children)
         assert child.key is not None
         span = child.key.scalar.part(0, len(key.name)) if child.key.fixed else child.span
+        if len(key.name) > limits.NAME:
+            self.evaluator.fail(errors.name_too_long(span, limits.NAME))
         parts = key.name.split(".")
         for part in parts:
             if not NAME.fullmatch(part):

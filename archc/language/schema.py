@@ -12,6 +12,7 @@ from typing import Any
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Source, Span
+from archc.language import limits
 from archc.language.bodies import BodyReader, BrokenBody, Child, EntriesBody, LayerBody, read_let
 from archc.language.expression import parse_expression
 from archc.language.headers import read_header
@@ -110,6 +111,9 @@ class _Reader:
     def variants(self, key: Scalar, value: Node) -> None:
         for name, node in self.mapping(key, value, "small: {width: 16}"):
             variant = Variant(name.text, name.span, {})
+            if len(self.spec.variants) >= limits.VARIANTS:
+                self.collector.add(errors.too_many_variants(name.span, limits.VARIANTS))
+                break
             if not _NAME.fullmatch(name.text):
                 self.collector.add(errors.bad_name(name.span, name.text, "a variant"))
             for param, new in self.mapping(name, node, "width: 16"):

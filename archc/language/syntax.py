@@ -227,6 +227,8 @@ class _Composer:
             return
         around = self.stack[-1]
         around.size += size
+        if isinstance(node, Scalar) and (around.key is not None or isinstance(around.node, Sequence)):
+            self.refuse_large(node)
         if isinstance(around.node, Sequence):
             around.node.items.append(node)
         elif around.key is None:
@@ -234,6 +236,14 @@ class _Composer:
         else:
             self.entry(around, around.key, node)
             around.key = None
+
+    def refuse_large(self, node: Scalar) -> None:
+        """A number that is none of 64 bits would be text, or infinite, without a word."""
+        if not node.plain or not _FLOAT.fullmatch(node.text):
+            return
+        value = node.value
+        if isinstance(value, str) or not -limits.INTEGER < value < limits.INTEGER:
+            self.collector.add(errors.number_too_large(node.span))
 
     def as_key(self, node: Node) -> Scalar:
         if not isinstance(node, Scalar):

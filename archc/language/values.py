@@ -67,6 +67,22 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+def size(value: list[Any], most: int, deepest: int) -> int:
+    """Items of a list and of the lists in it; more than ``most`` if there are more, or they are nested too deeply."""
+    count, depth, level = 0, 0, [value]
+    while level and count <= most:
+        if depth > deepest:
+            return most + 1
+        inner: list[list[Any]] = []
+        for items in level:
+            count += len(items)
+            if count > most:
+                break
+            inner += [item for item in items if isinstance(item, list)]
+        level, depth = inner, depth + 1
+    return count
+
+
 def is_op(value: object) -> TypeGuard[type[Op]]:
     """Whether the value is an op."""
     return isinstance(value, type) and issubclass(value, Op)

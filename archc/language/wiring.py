@@ -32,6 +32,7 @@ class Wiring:
             span = child.key.scalar.part(reference.start, reference.end) if child.key.fixed else child.span
             found = self.reference(reference, span, scope, env, child.key if child.key.fixed else None)
             values += found
+            self.evaluator.step(len(found), span)
             spans += [span] * len(found)
         return values, spans
 
@@ -47,7 +48,8 @@ class Wiring:
             return self.all_children(found, reference.path, span)
         value = found.value if isinstance(found, Built) else found
         if value is None:
-            self.evaluator.fail(errors.container_is_no_tensor(span, ".".join(reference.path)))
+            children = list(found.children) if isinstance(found, Built) else []
+            self.evaluator.fail(errors.container_is_no_tensor(span, ".".join(reference.path), children))
         if reference.index is None or value is UNKNOWN:
             return [value]
         return [self.indexed(value, reference, span, scope, env, key)]

@@ -11,8 +11,8 @@ from archc.diagnostics.span import Span
 
 __all__ = [
     "ambiguous_output", "bad_field", "block_missing", "block_twice", "labels_count", "labels_unreadable",
-    "no_such_file", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch", "unknown_init_op",
-    "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant", "unused_weights",
+    "no_such_file", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch", "too_many_variants",
+    "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant", "unused_weights",
     "use_cycle", "wrong_init", "wrong_param", "wrong_variant_input",
 ]  # fmt: skip
 
@@ -24,6 +24,10 @@ def unknown_variant(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
         Label(span, did_you_mean(name, known)),
         notes=(f"the variants are {listed(known)}",),
     )
+
+
+def too_many_variants(span: Span, limit: int) -> Diagnostic:
+    return Diagnostic("too-large", f"a spec may have at most {limit} variants", Label(span))
 
 
 def unknown_param(span: Span, name: str, known: Sequence[str]) -> Diagnostic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 LONGEST = 80  # characters of a name that are compared
+MOST = 300  # names that it is compared with
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -15,7 +16,10 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     plain = {_plain(c): c for c in reversed(candidates)}
     if _plain(name) in plain:
         return plain[_plain(name)]
-    found = difflib.get_close_matches(name[:LONGEST], candidates, n=1, cutoff=0.65)
+    longest = max(1, len(name))
+    near = [c for c in candidates if 0.48 * longest <= len(c) <= longest / 0.48]  # the others can't be that close
+    near.sort(key=lambda c: c[:1] != name[:1])
+    found = difflib.get_close_matches(name[:LONGEST], near[:MOST], n=1, cutoff=0.65)
     return found[0] if found else None
 
 

@@ -11,8 +11,9 @@ from archc.diagnostics.span import Span
 __all__ = [
     "bad_child_name", "bad_reference", "body_takes_one", "built_too_deeply", "child_named_as_input",
     "container_is_no_tensor", "dotted_into_body", "doubled_child", "joins_nothing", "list_as_tensor",
-    "list_has_no_channels", "no_children", "no_prev", "nothing_built", "reads_nothing", "reserved_name",
-    "tensor_not_list", "too_many_layers", "unknown_child", "unknown_tensor", "wrong_number_of_inputs",
+    "list_has_no_channels", "name_too_long", "no_children", "no_prev", "nothing_built", "reads_nothing",
+    "reserved_name", "tensor_not_list", "tensor_too_large", "too_many_layers", "unknown_child", "unknown_tensor",
+    "wrong_number_of_inputs",
 ]  # fmt: skip
 
 
@@ -45,12 +46,12 @@ def no_children(span: Span, path: str) -> Diagnostic:
     return Diagnostic("unknown-tensor", f"`{path}` has no children", Label(span))
 
 
-def container_is_no_tensor(span: Span, path: str) -> Diagnostic:
+def container_is_no_tensor(span: Span, path: str, children: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "not-a-tensor",
         f"`{path}` only holds children, and is no tensor",
         Label(span),
-        help=f"read one of them, `{path}.0`, or all, `{path}.*`",
+        help=f"read one of them, `{path}.{children[0]}`, or all, `{path}.*`",
     )
 
 
@@ -161,6 +162,14 @@ def bad_child_name(span: Span, name: str) -> Diagnostic:
         Label(span),
         help="names are made of letters, digits, `_` and `-`; a dot separates levels",
     )
+
+
+def name_too_long(span: Span, limit: int) -> Diagnostic:
+    return Diagnostic("bad-name", f"this name has more than {limit} characters", Label(span))
+
+
+def tensor_too_large(span: Span, what: str) -> Diagnostic:
+    return Diagnostic("too-large", f"{what} has more numbers than any machine can address", Label(span))
 
 
 def reserved_name(span: Span, name: str) -> Diagnostic:
