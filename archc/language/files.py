@@ -110,8 +110,8 @@ def _used(use: Use, path: Path, above: tuple[Path, ...], collector: Collector) -
         assert found is not None
         folder = found.parent
         known = [f"{name.rpartition('/')[0]}/{p.name}" for p in folder.glob("*.y*ml")] if folder.is_dir() else []
-        if not found.is_file() and found.suffix not in library.SUFFIXES:
-            found = found.with_name(found.name + ".yaml")
+        if found.suffix not in library.SUFFIXES:  # no other file is a spec's business
+            found = Path(f"{found}.yaml")
     else:
         found, known = library.used_file(name), library.used_names()
     if found is None or not found.exists():

@@ -218,6 +218,8 @@ def _names(node: Tree, folder: Path, expander: Expander) -> list[str] | None:
     try:
         if not path.is_file() or path.stat().st_size > limits.FILE_BYTES:
             raise OSError(None, "there is no such file" if not path.exists() else "it is no file, or too large")
+        if not path.resolve().is_relative_to(folder.resolve()):  # what it holds gets into what is built
+            raise OSError(None, "it does not lie beside this file")
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8"

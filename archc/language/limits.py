@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FILE_BYTES = 1 << 20
 NESTING = 64  # lists and mappings in one another, and bodies and block calls while building
-YAML_NODES = 200_000  # with aliases expanded
+YAML_NODES = 100_000  # with aliases expanded
 ALIASES = 100
 ALIASED_NODES = 10_000
 EXPRESSION_CHARACTERS = 10_000

@@ -40,12 +40,12 @@ class Env:
         return False, None
 
     def all_names(self) -> list[str]:
-        found: list[str] = []
+        found: dict[str, None] = {}
         env: Env | None = self
         while env is not None:
-            found += [n for n in env.names if n not in found]
+            found.update(dict.fromkeys(env.names))
             env = env.outer
-        return found
+        return list(found)
 
 
 POISON = object()  # the value of a name whose expression failed

@@ -191,6 +191,16 @@ TEXTS: dict[str, Callable[[], str]] = {
     "open_templates": lambda: f'{HEAD}body:\n  "{"${" * 200_000}": relu\n',
     "long_text": lambda: f"{HEAD}body:\n  - '{'a' * 1_000_000}'\n",
     "long_plain_text": lambda: f"{HEAD}body:\n  - {'a ' * 500_000}\n",
+    "chunks_within_bounds": lambda: (
+        "input: [1000000, 1, 1]\nname: mine\nbody:\n" + "  - slice(0)\n  - chunk(1000000)\n" * 3
+    ),
+    "deeply_nested_value": lambda: (
+        HEAD
+        + "let:\n  a0: list([1])\n"
+        + "".join(f"  a{i}: list([a{i - 1}])\n" for i in range(1, 5000))
+        + "  b: a4999 == list(a4999)\n  c: set([a4999])\nbody:\n  - reshape(a4999)\n"
+    ),
+    "equal_lists": lambda: _let("len(set([list(range(90)) + [i] for i in range(1000)])) + 'a'"),
     "long_key": lambda: f"{HEAD}body:\n  {'a' * 1_000}: relu\n  ? {'b' * 900_000}\n  : relu\n",
     "long_dotted_name": lambda: f"{HEAD}body:\n  ? {'a.' * 200_000}a\n  : relu\n",
     "variants": lambda: HEAD + "variants:\n" + "".join(f"  v{i}: {{}}\n" for i in range(1_000_000)) + BODY,

@@ -12,7 +12,8 @@ from archc.diagnostics.span import Span
 __all__ = [
     "ambiguous_output", "bad_field", "block_missing", "block_twice", "labels_count", "labels_unreadable",
     "no_such_file", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch", "too_many_variants",
-    "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant", "unused_weights",
+    "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant",
+    "unused_weights",
     "use_cycle", "wrong_init", "wrong_param", "wrong_variant_input",
 ]  # fmt: skip
 

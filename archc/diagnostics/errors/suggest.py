@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 LONGEST = 80  # characters of a name that are compared
 MOST = 300  # names that it is compared with
+MANY = 2000  # names among which those are looked for
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -13,6 +14,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     import difflib  # only when something is wrong
 
     candidates = list(known)
+    if len(candidates) > MANY:
+        candidates = [c for c in candidates if c[:1] == name[:1]][:MANY]
     plain = {_plain(c): c for c in reversed(candidates)}
     if _plain(name) in plain:
         return plain[_plain(name)]
