@@ -19,6 +19,7 @@ from archc.graph.graph import Graph, Module, Node
 from archc.graph.inplace import inplace_nodes
 
 Group = tuple[object, ...]
+_MOST_CLASSES = 32  # of one block, with which a further form of it is compared
 
 
 @dataclass(eq=False)
@@ -113,7 +114,7 @@ class Planner:
                 exact[key] = body
         merged: list[Body] = []
         for body in sorted(exact.values(), key=lambda b: -b.size):
-            for i, other in enumerate(merged):
+            for i, other in enumerate(merged[:_MOST_CLASSES]):
                 try:
                     merged[i] = merge(other, body)
                     break
@@ -149,6 +150,9 @@ class Planner:
 
 
     def _named_chain(self, body: Body) -> bool:
+        """Whether the class does no more than call its children one after the other, in all instances."""
+        if not body.entries or any(step.expression is not None for step in body.steps):
+            return False
         return all(m.kind != "root" and chain_of(self.wirings[id(self._graph_of[id(m)])], m) for m in body.modules)
 
 

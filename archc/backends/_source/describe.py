@@ -178,6 +178,8 @@ class Describer:
         if mode is None:
             return
         child = unit.child
+        if self.wiring.hollow(child) and not self._reaches(child, refs):
+            return
         if isinstance(child, Node) and "" in child.weights:
             refs[id(child.output)] = Ref("member", unit.key)
             return
@@ -186,6 +188,11 @@ class Describer:
         body.steps.append(step)
         if not step.hollow:
             _give(step, _outputs(self.wiring, child), refs)
+
+    @staticmethod
+    def _reaches(child: Node | Module, refs: Mapping[int, Ref]) -> bool:
+        """Whether what a hollow child gives is computed at all."""
+        return isinstance(child, Module) and isinstance(child.result, Tensor) and id(child.result) in refs
 
     def _mode(self, unit: Unit, module: Module) -> Literal["", "train", "eval"] | None:
         """In which of the container's modes the child is needed; "" for all, None for none."""

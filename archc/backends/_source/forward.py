@@ -50,6 +50,7 @@ class Forward:
         self.held: dict[Place, _Value] = dict(self.values)  # variables that are still to be read
         self.first = inputs[0] if inputs and isinstance(body.inputs[0][0], Tensor) else "y"
         self.pending: list[Place] = []  # in the order in which they are computed
+        self.targets: dict[Place, str] = {}  # variables that a value must be put into, where it has a stand-in
         self.lines: list[str] = []
         self.depth = 0
         self.uses = self._count_uses()
@@ -135,21 +136,20 @@ class Forward:
 
     def _guarded(self, condition: str, steps: list[Step]) -> None:
         """Steps under an ``if``; values that have a stand-in overwrite its variable, or a copy of it."""
-        targets: dict[Place, str] = {}
         for step in steps:
             if step.otherwise is not None:
-                targets["value", step.key] = self._target(step, steps)
+                self.targets["value", step.key] = self._target(step, steps)
         before = len(self.lines)
         self.depth += 1
         for step in steps:
             self._step(step)
-            if ("value", step.key) in targets and step is not steps[-1]:
-                self._flush(targets)
-        if (single := self._conditional(steps, targets, before)) is not None:
+            if ("value", step.key) in self.targets and step is not steps[-1]:
+                self._flush()
+        if (single := self._conditional(steps, before)) is not None:
             self.depth -= 1
-            self._as_conditional(single, condition, targets[single])
+            self._as_conditional(single, condition, self.targets[single])
             return
-        self._flush(targets)
+        self._flush()
         self.depth -= 1
         body = self.lines[before:]
         self.lines[before:] = [f"{_INDENT * self.depth}if {condition}:", *body]
@@ -168,10 +168,10 @@ class Forward:
         self._used(place)
         return name
 
-    def _conditional(self, steps: list[Step], targets: dict[Place, str], before: int) -> Place | None:
+    def _conditional(self, steps: list[Step], before: int) -> Place | None:
         """The one value of the run, if nothing was written for it and the only thing left is to return it."""
         place: Place = ("value", steps[-1].key)
-        if len(self.lines) != before or self.pending != [place] or place not in targets:
+        if len(self.lines) != before or self.pending != [place] or place not in self.targets:
             return None
         returned = self._returned()
         alone = steps[-1] is self.body.steps[-1] and len(returned) == 1
@@ -254,7 +254,7 @@ class Forward:
 
     # variables
 
-    def _flush(self, targets: dict[Place, str] | None = None) -> None:
+    def _flush(self) -> None:
         """Give every pending value a variable, in the order in which they were computed."""
         while self.pending:
             place = self.pending.pop(0)
@@ -262,7 +262,7 @@ class Forward:
             if self.total[place] == 0:
                 self.lines.append(f"{_INDENT * self.depth}{value.text}")
                 continue
-            name = (targets or {}).get(place) or self._variable(place, value)
+            name = self.targets.get(place) or self._variable(place, value)
             self.lines.append(f"{_INDENT * self.depth}{name} = {value.text}")
             value.text, value.atom, value.variable, value.depth = name, True, True, 0
             self.held[place] = value

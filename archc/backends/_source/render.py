@@ -36,6 +36,7 @@ class ClassWriter:
         self.plan, self.body, self.constructor, self.extra = plan, plan.body, constructor, extra
         self.values = own_names(plan)
         self.attributes: dict[str, str] = {}  # text of a value → the attribute that keeps it for forward
+        self.items = {e.name: e.item for e in self.body.entries}
         self._positional = self._is_sequential()
 
     def write(self) -> ClassText:
@@ -136,7 +137,7 @@ class ClassWriter:
         """The text of a child: through the namespaces that stand before it."""
         head, *rest = key
         text = f"self[{head}]" if self._positional else _member_access("self", head)
-        item = next(e.item for e in self.body.entries if e.name == head)
+        item = self.items[head]
         for name in rest:
             text, item = _within(text, item, name)
         return text

@@ -45,9 +45,9 @@ class Wiring:
 
     def modes(self, child: Node | Module) -> frozenset[Mode]:
         """The modes in which some output needs the child."""
-        if isinstance(child, Node):
-            return self._modes.get(id(child), frozenset())
-        return frozenset[Mode]().union(*(self.modes(n) for n in child.nodes()))
+        if isinstance(child, Module) and id(child) not in self._modes:
+            self._modes[id(child)] = frozenset[Mode]().union(*(self.modes(c) for c in child.children.values()))
+        return self._modes.get(id(child), frozenset())
 
     def span(self, module: Module) -> tuple[int, int, int]:
         """Place of the first and the last node below in the order of execution, and their number."""
