@@ -180,6 +180,7 @@ class Expander:
             self.evaluator.exhaust(errors.too_many_layers(place.span, limits.LAYERS))
         module = Module(place.name, place.path, kind, place.parent, Origin(place.span, self.evaluator.origin))
         if block is not None:
+            assert isinstance(block.target, Block)
             module.block, module.arguments = block.target.name, block.arguments
             module.input_names = tuple(block.target.inputs)
         module.inputs = tuple(i for i in inputs if not isinstance(i, Unknown))

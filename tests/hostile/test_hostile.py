@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 2.0  # of processor time, the start of Python and the imports included
 MEGABYTES = 500
 HEAD = "name: mine\ninput: [3, 8, 8]\n"

@@ -15,6 +15,8 @@ from archc.diagnostics.render import render
 sys.path.insert(0, str(Path(__file__).parent))
 from mutate import MUTATIONS, mutant
 
+pytestmark = pytest.mark.slow
+
 SPECS = Path(__file__).parents[2] / "specs"
 MUTANTS, BATCH = 2_000, 100
 TEXTS = {str(p.relative_to(SPECS)): p.read_text(encoding="utf-8") for p in SPECS.rglob("*.yaml")}
