@@ -57,8 +57,14 @@ class Slice(nn.Module):
 '''
 
 
+MOST_PARTS = 10_000
+
+
 def _parts(x: Shape, size: int) -> list[Shape]:
-    """Parts of ``size`` channels; the last one takes what remains."""
+    """Parts of ``size`` channels; the last one takes what remains. Raises OpError("too-many-parts")."""
+    count = -(-x.channels // size)
+    if count > MOST_PARTS:
+        raise OpError("too-many-parts", f"{x.channels:,} channels would become {count:,} tensors", found=str(x))
     return [Shape((min(size, x.channels - i), *x.spatial)) for i in range(0, x.channels, size)]
 
 
