@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -66,9 +67,10 @@ def paired(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def process(*command: str | Path, cwd: Path) -> Action:
-    """Runs a whole Python process; its output must not fail."""
+    """Runs a whole Python process, with its compiled bytecode kept, as Python does for its users; it must not fail."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def run() -> None:
-        subprocess.run([sys.executable, *map(str, command)], cwd=cwd, check=True, capture_output=True)
+        subprocess.run([sys.executable, *map(str, command)], cwd=cwd, env=environment, check=True, capture_output=True)
 
     return run
