@@ -353,4 +353,4 @@ def _bare(template: str, index: int) -> bool:
     """Whether the place stands between brackets or commas, where an expression needs no brackets of its own."""
     at = template.index(f"{{{index}}}")
     after = template[at + len(f"{{{index}}}") :]
-    return (at > 0 and template[at - 1] in "([" or template[max(0, at - 2) : at] == ", ") and after[:1] in ")],"
+    return ((at > 0 and template[at - 1] in "([") or template[max(0, at - 2) : at] == ", ") and after[:1] in ")],"

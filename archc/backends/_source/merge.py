@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archc.backends._source.align import align
+from archc.backends._source.steps import Unmergeable, merge_steps
 from archc.backends._source.template import (
     ABSENT,
     Body,
@@ -20,7 +21,6 @@ from archc.backends._source.template import (
     same,
     slots,
 )
-from archc.backends._source.steps import Unmergeable, merge_steps
 from archc.ops.kinds import compact
 
 

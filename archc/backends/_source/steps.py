@@ -38,7 +38,30 @@ def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[l
     merger.check_order()
     for step in steps:
         step.otherwise = merger.otherwise.get(step.key, step.otherwise)
+    _check_defined(steps, returns)
     return steps, returns
+
+
+def _check_defined(steps: list[Step], returns: Returns) -> None:
+    """Whatever is read was computed in that instance, or has a stand-in. Raises Unmergeable."""
+    always = [True] * len(steps[0].present.values) if steps else []
+    defined: dict[Key, list[bool]] = {}
+
+    def check(ref: Ref, where: list[bool]) -> None:
+        if ref.kind == "value" and isinstance(ref.key, tuple):
+            if any(needed and not there for needed, there in zip(where, defined[ref.key], strict=True)):
+                raise Unmergeable
+
+    for step in steps:
+        for argument in step.arguments:
+            for ref in argument if isinstance(argument, tuple) else (argument,):
+                check(ref, step.present.values)
+        if step.otherwise is not None:
+            check(step.otherwise, always)
+        defined[step.key] = step.present.values if step.otherwise is None else always
+    for refs in returns.values():
+        for _, ref in refs:
+            check(ref, always)
 
 
 def _copy(step: Step, expression: Text | None, arguments: list[Argument], present: Slot) -> Step:
@@ -74,6 +97,9 @@ class _Merger:
         shared = [s.key for s in longer.steps if s.key in self.in_shorter]
         if shared != [s.key for s in shorter.steps]:
             raise Unmergeable
+        built = {e.name for e in shorter.entries if e.item is not None}
+        if any(s.key[0] in built for s in longer.steps if s.key not in self.in_shorter and len(s.key) == 1):
+            raise Unmergeable  # both have the child, and one leaves it unused
         self.otherwise: dict[Key, Ref] = {}
 
     def arguments(self, a: Step, b: Step) -> list[Argument]:
