@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 
 class LeNet5Mnist(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.conv_pool1 = nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2))
         self.conv_pool2 = nn.Sequential(nn.Conv2d(6, 16, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2))
         self.flatten = nn.Flatten()
         self.fc1 = nn.Sequential(nn.Linear(400, 120), nn.ReLU(inplace=True))
         self.fc2 = nn.Sequential(nn.Linear(120, 84), nn.ReLU(inplace=True))
-        self.out = nn.Sequential(nn.Linear(84, 10))
+        self.out = nn.Sequential(nn.Linear(84, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc1(self.flatten(self.conv_pool2(self.conv_pool1(x))))

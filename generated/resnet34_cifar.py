@@ -31,7 +31,7 @@ class Basic(nn.Module):
 
 
 class ResNet34Cifar(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Sequential(nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -41,7 +41,7 @@ class ResNet34Cifar(nn.Module):
         self.layer3 = nn.Sequential(Basic(256, 512, stride=2), Basic(512, 512), Basic(512, 512))
         self.avgpool = nn.AvgPool2d(7, stride=1)
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(512, 10)
+        self.fc = nn.Linear(512, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer1(self.layer0(self.maxpool(self.conv1(x))))
