@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
@@ -27,9 +29,10 @@ from archc.language.finish import (
     read_preprocess,
     warn_unused,
 )  # fmt: skip
+from archc.language.given import as_shape, as_value
 from archc.language.link import Linker
 from archc.language.schema import check_param, read_shapes
-from archc.language.scope import UNKNOWN, Scope, Value
+from archc.language.scope import UNKNOWN, Children, Scope, Value
 from archc.language.spec import SECTIONS, Spec
 from archc.ops.shape import Shape
 
@@ -96,7 +99,7 @@ class SpecFile:
                 f"{self.name} has {len(names)} variants: {listed(names)}", f"name one: {self.name}:{names[0]}"
             )
         if variant is not None and variant not in names:
-            hint = did_you_mean(variant, names)
+            hint = did_you_mean(str(variant), names)
             raise RequestError(f"{self.name} has no variant `{variant}`", hint or f"it has {listed(names)}")
         return variant or names[0]
 
@@ -108,7 +111,7 @@ def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
     """
     text = str(ref)
     for path, variant in _as_file(text):
-        if path.is_file() or (path.exists() and variant is None):
+        if os.path.isfile(path) or (os.path.exists(path) and variant is None):  # false where a name is too long
             return SpecFile(path, load(path)), variant
     family, _, variant = text.partition(":")
     for path in library.candidates(family):
@@ -140,8 +143,10 @@ class _Compilation:
         self.file, self.spec, self.variant, self.collector = file, spec, variant, collector
         self.expander = Expander(collector)
         self.evaluator: Evaluator = self.expander.evaluator
+        self.changed = False  # by the caller, so that figures of the spec's own network need not hold
 
     def run(self, given: dict[str, Any], input: Shapes | None) -> Compiled:
+        self.changed = bool(given)
         params = self.params(given)
         shapes = self.shapes(input)
         try:
@@ -173,7 +178,7 @@ class _Compilation:
                 hint = did_you_mean(name, spec.params)
                 known = f"the parameters are {listed(list(spec.params))}" if spec.params else "it has none"
                 raise RequestError(f"{self.file.source.name} has no parameter `{name}`", hint or known)
-            value = _listed(value)
+            value = as_value(name, value)
             if problem := check_param(name, value, spec.params[name][0], spec.span):
                 raise RequestError(f"{problem.message}; {problem.primary.text}")
             values[name] = value
@@ -185,7 +190,7 @@ class _Compilation:
             if variant.input is None:
                 continue
             new, _ = read_shapes(variant.input, self.collector)
-            if set(new) - set(self.spec.shapes) and variant.input_span is not None:
+            if self.spec.shapes and set(new) - set(self.spec.shapes) and variant.input_span is not None:
                 self.collector.add(errors.wrong_variant_input(variant.input_span, list(self.spec.shapes)))
             elif variant.name == self.variant:
                 shapes.update(new)
@@ -198,13 +203,13 @@ class _Compilation:
             if len(shapes) > 1:
                 raise RequestError(f"the network has the inputs {listed(list(shapes))}", "say which: name=3x96x96")
             given = {next(iter(shapes), "x"): given}
+        found: dict[str, tuple[int, ...]] = {}
         for name, shape in given.items():
             if name not in shapes:
-                hint = did_you_mean(name, shapes) or f"it has {listed(list(shapes))}"
+                hint = did_you_mean(str(name), shapes) or f"it has {listed(list(shapes))}"
                 raise RequestError(f"the network has no input `{name}`", hint)
-            if not shape or not all(0 < s < 1 << 20 for s in shape):
-                raise RequestError(f"{shape!r} is no shape: positive integers, without the batch")
-        return {name: tuple(shape) for name, shape in given.items()}
+            found[name] = as_shape(name, shape)
+        return found
 
     def build(self, params: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> Graph:
         spec, expander = self.spec, self.expander
@@ -213,7 +218,8 @@ class _Compilation:
         root = Module("", "", "root", None, None, inputs=tuple(inputs.values()))
         known: dict[str, Value] = dict(inputs) or {"x": UNKNOWN}  # without any, that was reported
         start = None if spec.named_inputs else next(iter(known.values()))
-        scope = Scope(root, {}, None, known, start)
+        scope = Scope(root, Children(), None, known, start)
+        scope.children.lost += [re.escape(name.partition(".")[0]) for name in spec.lost]
         sections: dict[str, list[str]] = {}
         for section in SECTIONS:
             if section in spec.sections:
@@ -231,14 +237,14 @@ class _Compilation:
             spec_name=f"{self.file.source.name}:{self.variant}",
             spec_text=self.file.source.text, spec_hash=self.file.digest(),
         )  # fmt: skip
-        self.declare(graph, shapes)
+        self.declare(graph, shapes, outputs.lost)
         return graph
 
-    def declare(self, graph: Graph, shapes: dict[str, tuple[int, ...]]) -> None:
+    def declare(self, graph: Graph, shapes: dict[str, tuple[int, ...]], lost: set[str]) -> None:
         """What describes the network and adds nothing to it."""
         spec = self.spec
         if spec.labels is not None:
-            graph.labels = read_labels(spec.labels, graph, self.file.path.parent, self.expander)
+            graph.labels = read_labels(spec.labels, graph, self.file.path.parent, self.expander, lost, self.changed)
         if spec.preprocess is not None and shapes:
             graph.preprocess = read_preprocess(spec, self.expander, shapes)
         if spec.expect:
@@ -265,11 +271,6 @@ def unmatched_patterns(graphs: Sequence[Graph]) -> list[Diagnostic]:
                 if any(matches(rule.pattern, key) for key in keys):
                     used.add(rule.pattern)
     return [errors.pattern_matches_nothing(span, p) for p, span in spans.items() if p not in used]
-
-
-def _listed(value: Any) -> Any:
-    """Tuples as lists, which is what the language has."""
-    return [_listed(v) for v in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else value
 
 
 __all__ = ["CompileError", "Compiled", "RequestError", "SpecFile", "open_spec", "unmatched_patterns"]

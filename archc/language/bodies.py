@@ -6,6 +6,8 @@ Rules 1 to 13 of the language. Syntax of all branches is checked here, whether t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -49,9 +51,11 @@ class ReferenceBody:
 
 @dataclass(eq=False, slots=True)
 class BrokenBody:
-    """Already reported."""
+    """Already reported. It would have held ``entries``; what it would have held is not known if it is ``opaque``."""
 
     span: Span
+    entries: Items[Entry] = ()
+    opaque: bool = False
 
 
 Body = LayerBody | EntriesBody | ReferenceBody | BrokenBody
@@ -86,11 +90,12 @@ class For:
 class Let:
     """Names → expressions, or what was written where it is no text."""
 
-    bindings: list[tuple[Scalar, Expression | None, Node]]
+    bindings: Bindings
     span: Span
 
 
-Entry = Child | If | For | Let
+Bindings = list[tuple[Scalar, Expression | None, Node | None]]  # without either, a mistake that was reported
+Entry = Child | If | For | Let | BrokenBody
 
 
 @dataclass(eq=False, slots=True)
@@ -183,7 +188,7 @@ class BodyReader:
         if isinstance(node, Scalar):
             return self.string(node, what)
         if node.broken:
-            return BrokenBody(node.span)
+            return BrokenBody(node.span, opaque=True)
         entries = self.items(node) if isinstance(node, Sequence) else self.mapping(node)
         if not (node.items if isinstance(node, Sequence) else node.entries):
             self.collector.add(errors.empty_body(node.span, what))
@@ -205,7 +210,7 @@ class BodyReader:
         entries: list[Entry] = []
         for item in node.items:
             if isinstance(item, Mapping):
-                entries += [] if item.broken else self.mapping(item)
+                entries += [BrokenBody(item.span, opaque=True)] if item.broken else self.mapping(item)
                 if not item.entries and not item.broken:
                     self.collector.add(errors.empty_body(item.span, "a list item"))
             else:
@@ -233,14 +238,14 @@ class BodyReader:
             return If([self.branch(key, value, 2)], key.span)
         if word == "for":
             return self.loop(key, value)
-        if word == "let":
+        if key.text == "let":
             return self.let(key, value)
         return Child(self.key(key), self.body(value, f"`{key.text}`"), key.span)
 
     def branch(self, key: Scalar, value: Node, skip: int) -> tuple[Expression | None, Body]:
         condition = parse_expression(key, self.collector, skip)
         body = self.body(value, f"`{key.text}`")
-        return condition, body if condition is not None else BrokenBody(key.span)
+        return condition, body if condition is not None else BrokenBody(key.span, spliced(body))
 
     def follow(self, chain: If | None, word: str, key: Scalar, value: Node) -> None:
         """`elif` and `else` directly follow their `if` in the same mapping (rule 8)."""
@@ -254,21 +259,21 @@ class BodyReader:
                 self.collector.add(errors.else_with_condition(key.span))
             chain.branches.append((None, self.body(value, "`else`")))
 
-    def loop(self, key: Scalar, value: Node) -> For | None:
+    def loop(self, key: Scalar, value: Node) -> For | BrokenBody:
         match = re.fullmatch(r"for\b(.*?)\bin\b(.*)", key.text, re.DOTALL)
         body = self.body(value, f"`{key.text}`")
         if match is None:
             self.collector.add(errors.bad_for(key.span))
-            return None
+            return BrokenBody(key.span, spliced(body))
         target = parse_target(key, self.collector, match.start(1), match.end(1))
         items = parse_expression(key, self.collector, match.start(2))
-        return None if target is None or items is None else For(target, items, body, key.span)
+        if target is None or items is None:
+            return BrokenBody(key.span, spliced(body))
+        return For(target, items, body, key.span)
 
     def let(self, key: Scalar, value: Node) -> Let | None:
         if not isinstance(value, Mapping):
             self.collector.add(errors.not_a_mapping(value.span, "`let`", "name: expression"))
-            return None
-        if value.broken:
             return None
         return Let(read_let(value, self.collector), key.span)
 
@@ -290,18 +295,51 @@ class BodyReader:
         return Key(scalar, [p for p in parts if p != ""] or [""], broken)
 
 
-def read_let(node: Mapping, collector: Collector) -> list[tuple[Scalar, Expression | None, Node]]:
+def spliced(body: Body) -> Items[Entry]:
+    """Under a control key a string means a list of that one string (rule 4)."""
+    if isinstance(body, EntriesBody):
+        return body.entries
+    if isinstance(body, BrokenBody) and (body.opaque or body.entries):
+        return [body]
+    return [Child(None, body, body.span)]
+
+
+def patterns(entries: Iterable[Entry]) -> Iterator[str]:
+    """Regular expressions for the names that entries may give to what is around them."""
+    for entry in entries:
+        if isinstance(entry, Child):
+            yield _pattern(entry.key)
+        elif isinstance(entry, If):
+            for _, body in entry.branches:
+                yield from patterns(spliced(body))
+        elif isinstance(entry, For):
+            yield from patterns(spliced(entry.body))
+        elif isinstance(entry, BrokenBody):
+            yield from [".*"] if entry.opaque else patterns(entry.entries)
+
+
+def _pattern(key: Key | None) -> str:
+    if key is None:
+        return "[0-9]+"
+    text = _TEMPLATE.sub("\0", key.scalar.text).partition("<-")[0].partition("${")
+    name = text[0].strip().partition(".")[0] + ("\0" if text[1] else "")
+    return ".*".join(map(re.escape, name.split("\0")))
+
+
+def read_let(node: Mapping, collector: Collector) -> Bindings:
     """In a `let`, a string is an expression and anything else is itself (rule 34)."""
-    found: list[tuple[Scalar, Expression | None, Node]] = []
+    found: Bindings = []
     for name, value in node.entries:
         if not name.text.isidentifier():
-            collector.add(errors.bad_name(name.span, name.text, "a value"))
+            if not node.broken:
+                collector.add(errors.bad_name(name.span, name.text, "a value"))
             continue
-        if isinstance(value, Scalar) and isinstance(value.value, str):
+        if node.broken or (isinstance(value, Sequence | Mapping) and value.broken):
+            found.append((name, None, None))
+        elif isinstance(value, Scalar) and isinstance(value.value, str):
             expression = parse_expression(value, collector)
-            if expression is not None:
-                found.append((name, expression, value))
-        elif not (isinstance(value, Sequence | Mapping) and value.broken):
+            found.append((name, expression, value if expression is not None else None))
+        else:
             found.append((name, None, value))
     return found
 

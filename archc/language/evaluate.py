@@ -208,6 +208,8 @@ class Evaluator:
         if isinstance(op, ast.Eq | ast.NotEq):
             return same(left, right) is isinstance(op, ast.Eq)
         if isinstance(op, ast.In | ast.NotIn):
+            if isinstance(left, str) and isinstance(right, str):
+                return (left in right) is isinstance(op, ast.In)
             if not is_list(right):
                 self.fail(errors.wrong_operand(self._place(part), "in", describe(right)))
             return any(same(left, item) for item in right) is isinstance(op, ast.In)
@@ -232,6 +234,8 @@ class Evaluator:
         index = self._index(node.slice, env, scope)
         if not -len(items) <= index < len(items):
             self.fail(errors.index_out_of_range(self._place(node.slice), index, len(items)))
+        if items[index] is POISON:
+            raise Poisoned
         return items[index]
 
     def _index(self, node: ast.expr | None, env: Env, scope: Scope | None) -> Any:
@@ -250,6 +254,10 @@ class Evaluator:
         value = found.value if isinstance(found, Built) else found
         if value is UNKNOWN:
             raise Poisoned
+        if value is None and scope is not None and scope.lost(base.id):
+            raise Poisoned
+        if isinstance(found, Built) and value is None:
+            self.fail(errors.container_is_no_tensor(self._place(base), base.id, list(found.children)))
         if value is None:
             reach = [*(scope.in_reach() if scope else []), *(["prev"] if scope and scope.prev is not None else [])]
             header = scope.header if scope is not None else None
@@ -287,8 +295,10 @@ class Evaluator:
             yield env
             return
         first, rest = generators[0], generators[1:]
+        place = self._place(first.target)
         for item in self.items(self._walk(first.iter, env, scope), self._place(first.iter)):
-            self.unpack(first.target, item, env, self._place(first.target))
+            self.steps += 1  # the next expression sees whether that was too much
+            self.unpack(first.target, item, env, place)
             if all(self._condition(test, env, scope) for test in first.ifs):
                 yield from self._loops(rest, env, scope)
 

@@ -7,7 +7,8 @@ building goes on: what hangs on it is ``UNKNOWN`` and silent. Rules 1 to 32 of t
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -29,13 +30,15 @@ from archc.language.bodies import (
     KeyText,
     LayerBody,
     Let,
+    patterns,
     read_key,
+    spliced,
 )  # fmt: skip
 from archc.language.evaluate import Evaluator, Poisoned
 from archc.language.expression import Expression
+from archc.language.link import bind
 from archc.language.place import Place, Placer
-from archc.language.schema import plain
-from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope, Unknown, Value
+from archc.language.scope import POISON, UNKNOWN, Children, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
 from archc.language.wiring import Wiring
 from archc.ops.base import OPS, Op, OpError, Weight
@@ -68,28 +71,38 @@ class Expander:
                 self.let(entry, scope, frame)
             elif isinstance(entry, If):
                 self.branch(entry, scope, frame)
+            elif isinstance(entry, BrokenBody):
+                self.lose([entry], scope)
             else:
                 self.loop(entry, scope, frame)
         return scope.prev
 
     def let(self, entry: Let, scope: Scope | None, env: Env) -> None:
-        for name, expression, node in entry.bindings:
-            if name.text in env.names:
-                self.evaluator.report(errors.doubled_let(name.span, name.text, env.spans.get(name.text)))
-                continue
-            env.spans[name.text] = name.span
-            try:
-                value = self.evaluator.value(expression, env, scope) if expression else plain(node, self.collector)
-            except Poisoned:
-                value = POISON
-            env.names[name.text] = value
+        bind(entry.bindings, env, scope, self.evaluator)
+
+    def lose(self, entries: Sequence[Entry], scope: Scope) -> None:
+        """What these would have built is unknown: what reads it, by name too, is silent."""
+        scope.prev = UNKNOWN
+        scope.children.lost += patterns(entries)
+
+    @contextmanager
+    def deeper(self, span: Span) -> Generator[None]:
+        """One level of bodies and control further in. Raises Exhausted where there are too many."""
+        self.depth += 1
+        try:
+            if self.depth > limits.NESTING:
+                self.evaluator.exhaust(errors.built_too_deeply(span, limits.NESTING))
+            yield
+        finally:
+            self.depth -= 1
 
     def branch(self, entry: If, scope: Scope, env: Env) -> None:
         body = self.chosen(entry, scope, env)
         if isinstance(body, BrokenBody):
-            scope.prev = UNKNOWN
+            self.lose([entry], scope)
         elif body is not None:
-            self.entries(spliced(body), scope, Env(env))
+            with self.deeper(entry.span):
+                self.entries(spliced(body), scope, Env(env))
 
     def chosen(self, entry: If, scope: Scope, env: Env) -> Body | None:
         """The body of the branch that is taken; None where none is."""
@@ -109,18 +122,16 @@ class Expander:
                 self.evaluator.step(4, entry.span)
                 inner = Env(env)
                 self.evaluator.unpack(entry.target.tree, item, inner, entry.target.span)
-                self.entries(body, scope, inner)
+                with self.deeper(entry.span):
+                    self.entries(body, scope, inner)
         except Poisoned:
-            scope.prev = UNKNOWN
+            self.lose([entry], scope)
 
     def body(
         self, body: Body, inputs: list[Value], place: Place, env: Env, scope: Scope, block: Call | None = None
     ) -> Value:
         """A body at a place of its own: of a child (in the scope around it) or of a block (in that of its inputs)."""
-        self.depth += 1
-        try:
-            if self.depth > limits.NESTING:
-                self.evaluator.exhaust(errors.built_too_deeply(place.span, limits.NESTING))
+        with self.deeper(place.span):
             if isinstance(body, LayerBody):
                 return self.layer(body.expression, inputs, place, env, scope)
             if not isinstance(body, EntriesBody):
@@ -128,8 +139,6 @@ class Expander:
             if body.chain is not None:
                 return self.only_chain(body, body.chain, inputs, place, env, scope, block)
             return self.container(body, inputs, place, env, scope, block)
-        finally:
-            self.depth -= 1
 
     def only_chain(
         self,
@@ -143,10 +152,10 @@ class Expander:
     ) -> Value:
         """One `if` and nothing else: the chosen body is the body; none, and the input comes out (rule 6)."""
         frame = Env(env)
-        looking = Scope(place.parent, {}, scope, {}, inputs[0] if inputs else None, header=scope.header)
-        for entry in body.entries:
-            if isinstance(entry, Let):
-                self.let(entry, looking, frame)
+        looking = Scope(place.parent, Children(), scope, {}, inputs[0] if inputs else None, header=scope.header)
+        for entry in body.entries[: body.entries.index(chain)]:
+            assert isinstance(entry, Let)
+            self.let(entry, looking, frame)
         chosen = self.chosen(chain, looking, frame)
         if chosen is not None:
             return self.body(chosen, inputs, place, frame, scope, block)
@@ -172,9 +181,7 @@ class Expander:
         module.result = None if isinstance(result, Unknown) else result
         return result
 
-    def module(
-        self, place: Place, kind: Any, block: Call | None, inputs: list[Value]
-    ) -> tuple[Module, dict[str, Built]]:
+    def module(self, place: Place, kind: Any, block: Call | None, inputs: list[Value]) -> tuple[Module, Children]:
         self.modules += 1
         if self.modules + len(self.nodes) > 2 * limits.LAYERS:
             self.evaluator.exhaust(errors.too_many_layers(place.span, limits.LAYERS))
@@ -194,6 +201,7 @@ class Expander:
             key = None if child.key is None else self.read(child.key, scope, env)
             place = self.placer.place(child, key, scope)
         except Poisoned:
+            self.lose([child], scope)
             return UNKNOWN
         value: Value = UNKNOWN
         try:
@@ -267,7 +275,7 @@ class Expander:
         self.evaluator.origin = Origin(span, outer)
         try:
             named = dict(zip(block.inputs, inputs, strict=True))
-            scope = Scope(place.parent, {}, None, named, inputs[0], header=block.span)
+            scope = Scope(place.parent, Children(), None, named, inputs[0], header=block.span)
             env = self.parameters(call, block, scope)
             bound = Call(block, env.names, call.span)
             return self.body(block.body, inputs, place, env, scope, bound)
@@ -370,10 +378,3 @@ class Expander:
         if not flat:
             self.evaluator.fail(errors.joins_nothing(place.span, target.name))
         return flat
-
-
-def spliced(body: Body) -> Sequence[Entry]:
-    """Under a control key a string means a list of that one string (rule 4)."""
-    if isinstance(body, EntriesBody):
-        return body.entries
-    return [Child(None, body, body.span)]

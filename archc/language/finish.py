@@ -10,9 +10,21 @@ from archc.diagnostics import errors
 from archc.diagnostics.span import Span
 from archc.graph.graph import Graph, InitRule, Module, Node, Tensor
 from archc.language import limits
-from archc.language.bodies import BadReference, Child, EntriesBody, Entry, For, If, Let, ReferenceBody, read_references
+from archc.language.bodies import (
+    BadReference,
+    Child,
+    EntriesBody,
+    Entry,
+    For,
+    If,
+    Let,
+    ReferenceBody,
+    read_references,
+    spliced,
+)
 from archc.language.evaluate import Poisoned
-from archc.language.expand import Expander, spliced
+from archc.language.expand import Expander
+from archc.language.expression import Expression
 from archc.language.scope import UNKNOWN, Built, Env, Scope
 from archc.language.spec import InitEntry, Spec
 from archc.language.syntax import Mapping, Scalar, Sequence
@@ -32,6 +44,7 @@ class Outputs:
         self.evaluator = expander.evaluator
         self.found: dict[str, Tensor] = {}
         self.spans: dict[str, Span] = {}
+        self.lost: set[str] = set()  # whose tensors could not be found, which was reported
 
     def read(self, body: EntriesBody) -> dict[str, Tensor]:
         self.found, self.spans = {}, {}
@@ -74,8 +87,9 @@ class Outputs:
         if key.references is not None or not key.name:
             self.evaluator.fail(errors.unknown_output(child.span))
         self.spans[key.name] = child.span
-        tensor = self.tensor(child.body.scalar, env)
-        self.found[key.name] = tensor
+        self.lost.add(key.name)
+        self.found[key.name] = self.tensor(child.body.scalar, env)
+        self.lost.remove(key.name)
 
     def tensor(self, scalar: Scalar, env: Env) -> Tensor:
         references = read_references(scalar.text)
@@ -97,6 +111,8 @@ class Outputs:
 def only_output(scope: Scope, expander: Expander, span: Span) -> dict[str, Tensor]:
     """The network's output where `outputs` says nothing: what the last section gives (rule 25)."""
     result = scope.prev
+    if result is None:
+        expander.evaluator.report(errors.nothing_built_at_all(span))
     if isinstance(result, list):
         last = next((c.span for c in reversed(scope.children.values()) if c.value is result), span)
         expander.evaluator.report(errors.ambiguous_output(last, len(result)))
@@ -116,13 +132,23 @@ def read_init(entries: list[InitEntry], expander: Expander, env: Env) -> tuple[I
             _check_target(ops, name, entry.key, weight, expander)
             try:
                 value = expander.evaluator.value(expression, inner, None)
-                value = value.call() if isinstance(value, Function) and value.name in INITIALISERS else value
+                value = _called(value, expression, expander)
                 if not isinstance(value, Init):
                     expander.evaluator.fail(errors.wrong_init(expression.span, describe(value), list(INITIALISERS)))
-            except (Poisoned, TypeError):
+            except Poisoned:
                 continue
             rules.append(InitRule(ops, pattern, name, value, entry.key.span))
     return tuple(rules)
+
+
+def _called(value: Any, expression: Expression, expander: Expander) -> Any:
+    """`zeros` is `zeros()`."""
+    if not isinstance(value, Function) or value.name not in INITIALISERS:
+        return value
+    try:
+        return value.call()
+    except TypeError:
+        expander.evaluator.fail(errors.wrong_function_call(expression.span, value.name, value.signature))
 
 
 def _check_target(ops: tuple[str, ...], name: str, key: Scalar, weight: Scalar | None, expander: Expander) -> None:
@@ -185,8 +211,14 @@ CHOICES = {
 INITIALISERS = _initialisers()
 
 
-def read_labels(node: Tree, graph: Graph, folder: Path, expander: Expander) -> dict[str, list[str]]:
-    """Output → class names, as many as it has channels."""
+def read_labels(
+    node: Tree, graph: Graph, folder: Path, expander: Expander, lost: set[str], changed: bool
+) -> dict[str, list[str]]:
+    """Output → class names, as many as it has channels.
+
+    ``lost`` are outputs that could not be read, which was reported. A network that the caller ``changed`` so that the
+    names no longer fit gets none.
+    """
     single = isinstance(node, Sequence | Scalar)
     entries = [(next(iter(graph.outputs), ""), node, node.span)] if single else []
     if isinstance(node, Mapping):
@@ -194,7 +226,7 @@ def read_labels(node: Tree, graph: Graph, folder: Path, expander: Expander) -> d
     found: dict[str, list[str]] = {}
     for output, names_node, span in entries:
         if output not in graph.outputs:
-            if graph.outputs:
+            if graph.outputs and output not in lost:
                 known = list(graph.outputs)
                 expander.collector.add(errors.bad_field(span, "`labels`", "", output, known))
             continue
@@ -202,15 +234,26 @@ def read_labels(node: Tree, graph: Graph, folder: Path, expander: Expander) -> d
         if names is None:
             continue
         shape = graph.outputs[output].shape
-        if len(names) != shape.channels:
+        if len(names) == shape.channels:
+            found[output] = names
+        elif not changed:
             expander.collector.add(errors.labels_count(names_node.span, len(names), shape.channels, output))
-        found[output] = names
     return found
+
+
+def _listed_names(node: Sequence, expander: Expander) -> list[str] | None:
+    names = [i.text for i in node.items if isinstance(i, Scalar) and i.text]
+    wrong = next((i for i in node.items if not isinstance(i, Scalar) or not i.text), None)
+    if wrong is None:
+        return names
+    if not node.broken:
+        expander.collector.add(errors.bad_field(wrong.span, "`labels`", "each is a text"))
+    return None
 
 
 def _names(node: Tree, folder: Path, expander: Expander) -> list[str] | None:
     if isinstance(node, Sequence):
-        return [i.text if isinstance(i, Scalar) else "" for i in node.items]
+        return _listed_names(node, expander)
     if not isinstance(node, Scalar) or node.empty:
         expander.collector.add(errors.bad_field(node.span, "`labels`", "a list of names, or a file of them"))
         return None
@@ -238,7 +281,7 @@ def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int,
         return {}
     if node.broken:
         return {}
-    by_input = spec.named_inputs and all(isinstance(v, Mapping) for _, v in node.entries)
+    by_input = len(shapes) > 1 or (spec.named_inputs and all(isinstance(v, Mapping) for _, v in node.entries))
     found: dict[str, Any] = {}
     for name, part, span in [(k.text, v, k.span) for k, v in node.entries] if by_input else [("", node, node.span)]:
         if name and name not in shapes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ def folder() -> Path:
 def used_file(path: str) -> Path | None:
     """A library file as `use` names it: `blocks/residual`. None where there is none, or it is outside the library."""
     found = (folder() / f"{path}.yaml").resolve()
-    return found if found.is_file() and found.is_relative_to(folder().resolve()) else None
+    return found if os.path.isfile(found) and found.is_relative_to(folder().resolve()) else None
 
 
 def used_names() -> list[str]:
@@ -36,7 +37,7 @@ def models() -> list[Path]:
 def candidates(name: str) -> list[Path]:
     """The model files that may hold the family or variant: told from the text, which is faster than reading them."""
     family = folder() / "models" / f"{name}.yaml"
-    if re.fullmatch(r"[\w.-]+", name) and family.is_file():
+    if re.fullmatch(r"[\w.-]+", name) and os.path.isfile(family):
         return [family]
     variant = re.compile(
         rf"^ +['\"]?{re.escape(name)}['\"]?\s*:|[{{,]\s*['\"]?{re.escape(name)}['\"]?\s*:", re.MULTILINE

@@ -6,11 +6,12 @@ from typing import Any
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
+from archc.language.bodies import Bindings
 from archc.language.evaluate import Evaluator, Poisoned
 from archc.language.files import Loaded
 from archc.language.functions import FUNCTIONS
 from archc.language.schema import plain
-from archc.language.scope import POISON, Env
+from archc.language.scope import POISON, Env, Scope
 from archc.language.spec import Spec
 from archc.language.values import Block, is_list
 from archc.ops import OPS
@@ -35,7 +36,7 @@ class Linker:
             env.names[name] = resolve(value, blocks)
             if name in spec.params:
                 env.spans[name] = spec.params[name][1]
-        self.let(spec, env)
+        bind(spec.let, env, None, self.evaluator)
         return env
 
     def blocks(self, file: Loaded, spec: Spec) -> dict[str, Any]:
@@ -43,7 +44,8 @@ class Linker:
 
         They are copies, since what they see depends on the parameters.
         """
-        found: dict[str, Any] = dict.fromkeys(spec.broken_blocks, POISON)
+        lost = {name for name in spec.lost if not _BUILT_IN.find(name)[0]}
+        found: dict[str, Any] = dict.fromkeys(spec.broken_blocks | lost, POISON)
         for name, block in spec.blocks.items():
             found[name] = Block(block.name, block.parameters, block.inputs, block.body, block.span)
         for use, used in file.used:
@@ -69,17 +71,21 @@ class Linker:
             self.blocks_of[id(file)] = {n: b for n, b in env.outer.names.items() if n in spec.blocks}
         return self.blocks_of[id(file)]
 
-    def let(self, spec: Spec, env: Env) -> None:
-        for name, expression, node in spec.let:
-            if name.text in env.names:
-                self.collector.add(errors.doubled_let(name.span, name.text, env.spans.get(name.text)))
-                continue
-            env.spans[name.text] = name.span
+
+def bind(bindings: Bindings, env: Env, scope: Scope | None, evaluator: Evaluator) -> None:
+    """The values of a `let`, in order (rules 34 and 35)."""
+    for name, expression, node in bindings:
+        if name.text in env.names:
+            evaluator.report(errors.doubled_let(name.span, name.text, env.spans.get(name.text)))
+            continue
+        env.spans[name.text] = name.span
+        value = POISON if node is None else plain(node, evaluator.collector)
+        if expression is not None:
             try:
-                value = self.evaluator.value(expression, env, None) if expression else plain(node, self.collector)
+                value = evaluator.value(expression, env, scope)
             except Poisoned:
                 value = POISON
-            env.names[name.text] = value
+        env.names[name.text] = value
 
 
 def resolve(value: Any, blocks: dict[str, Block]) -> Any:

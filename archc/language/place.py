@@ -9,7 +9,7 @@ from archc.language import limits
 from archc.language.bodies import NAME, Child, KeyText
 from archc.language.evaluate import Evaluator
 from archc.language.reserved import RESERVED
-from archc.language.scope import UNFINISHED, Built, Scope
+from archc.language.scope import UNFINISHED, Built, Children, Scope
 
 
 class Place:
@@ -17,7 +17,7 @@ class Place:
 
     __slots__ = ("built", "name", "parent", "path", "references", "siblings", "span")
 
-    def __init__(self, name: str, path: str, span: Span, parent: Module, siblings: dict[str, Built]) -> None:
+    def __init__(self, name: str, path: str, span: Span, parent: Module, siblings: Children) -> None:
         self.name, self.path, self.span, self.parent, self.siblings = name, path, span, parent, siblings
         self.built: Built | None = None
         self.references: list[Span] | None = None
@@ -56,23 +56,21 @@ class Placer:
         for part in parts:
             if not NAME.fullmatch(part):
                 self.evaluator.fail(errors.bad_child_name(span, key.name))
-            if part in RESERVED:
+            if part in RESERVED or (part.startswith("__") and part.endswith("__")):
                 self.evaluator.fail(errors.reserved_name(span, part))
-        if len(parts) == 1 and key.name in scope.block_inputs():
-            self.evaluator.fail(errors.child_named_as_input(span, key.name))
+        if parts[0] in scope.block_inputs():
+            self.evaluator.fail(errors.child_named_as_input(span, parts[0]))
         module, children = scope.module, scope.children
         for part in parts[:-1]:
             module, children = self.namespace(part, span, module, children)
         return self.free(parts[-1], span, module, children)
 
-    def free(self, name: str, span: Span, module: Module, children: dict[str, Built]) -> Place:
+    def free(self, name: str, span: Span, module: Module, children: Children) -> Place:
         if name in children:
             self.evaluator.fail(errors.doubled_child(span, name, children[name].span))
         return Place(name, f"{module.path}.{name}" if module.path else name, span, module, children)
 
-    def namespace(
-        self, name: str, span: Span, module: Module, children: dict[str, Built]
-    ) -> tuple[Module, dict[str, Built]]:
+    def namespace(self, name: str, span: Span, module: Module, children: Children) -> tuple[Module, Children]:
         """The container that a dotted name makes, or made before (rule 12)."""
         found = children.get(name)
         if found is None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Source, Span
 from archc.language import limits
-from archc.language.bodies import BodyReader, BrokenBody, Child, EntriesBody, LayerBody, read_let
+from archc.language.bodies import BodyReader, EntriesBody, read_let, spliced
 from archc.language.expression import parse_expression
 from archc.language.headers import read_header
+from archc.language.scope import POISON
 from archc.language.spec import SECTIONS, InitEntry, Spec, Use, Variant
 from archc.language.syntax import Mapping, Node, Scalar, Sequence, parse
 from archc.language.values import Block, kind_of
@@ -52,6 +53,7 @@ class _Reader:
                 _KEYS[key.text](self, key, value)
             else:
                 collector.add(errors.unknown_key(key.span, key.text, [*_KEYS, *SECTIONS, "input"]))
+                self.lose(value)
         if inputs is not None:
             self.spec.shapes, self.spec.named_inputs = read_shapes(inputs, collector)
         self.check_whole(tree, inputs)
@@ -59,10 +61,13 @@ class _Reader:
     def check_whole(self, tree: Mapping, inputs: Node | None) -> None:
         spec = self.spec
         written = {k.text for k, _ in tree.entries}
+        misspelled = not written <= {*_KEYS, *SECTIONS, "input"}  # what is missing may be what was meant
         if written.isdisjoint(SECTIONS) and inputs is None and spec.blocks:
             for key, _ in tree.entries:
                 if key.text in ("variants", "outputs", "train_outputs", "expect", "init", "preprocess", "labels"):
                     self.collector.add(errors.key_without_network(key.span, key.text))
+        elif misspelled:
+            pass
         elif inputs is None:
             self.collector.add(errors.no_input(spec.span))
         elif written.isdisjoint(SECTIONS):
@@ -70,6 +75,11 @@ class _Reader:
         for name, (key, _) in spec.expect.items():
             if name not in spec.variant_names:
                 self.collector.add(errors.unknown_variant(key.span, name, spec.variant_names))
+
+    def lose(self, value: Node) -> None:
+        """What an unknown key holds is not missing where it is used."""
+        if isinstance(value, Mapping):
+            self.spec.lost.update(_header_name(name) for name, _ in value.entries)
 
     def mapping(self, key: Scalar, value: Node, example: str) -> list[tuple[Scalar, Node]]:
         if isinstance(value, Mapping):
@@ -97,6 +107,8 @@ class _Reader:
         self.spec.reference = self.text(key, value)
 
     def params(self, key: Scalar, value: Node) -> None:
+        if isinstance(value, Mapping) and value.broken:
+            self.lose(value)
         for name, node in self.mapping(key, value, "depth: 4"):
             if not name.text.isidentifier():
                 self.collector.add(errors.bad_name(name.span, name.text, "a parameter"))
@@ -105,7 +117,7 @@ class _Reader:
 
     def let(self, key: Scalar, value: Node) -> None:
         self.mapping(key, value, "width: 2 * base")
-        if isinstance(value, Mapping) and not value.broken:
+        if isinstance(value, Mapping):
             self.spec.let = read_let(value, self.collector)
 
     def variants(self, key: Scalar, value: Node) -> None:
@@ -136,7 +148,7 @@ class _Reader:
             found = read_header(header, self.collector)
             body = self.bodies.body(node, f"the block `{header.text}`")
             if found is None:
-                self.spec.broken_blocks.add(re.split(r"[\s(<]", header.text.strip(), maxsplit=1)[0])
+                self.spec.broken_blocks.add(_header_name(header))
                 continue
             name, parameters, inputs = found
             if name in self.spec.blocks:
@@ -146,9 +158,8 @@ class _Reader:
 
     def section(self, key: Scalar, value: Node) -> None:
         body = self.bodies.body(value, f"`{key.text}`")
-        if isinstance(body, LayerBody | BrokenBody):  # a string means a list of one (rule 4)
-            body = EntriesBody([Child(None, body, body.span)], body.span, True, None)
-        assert isinstance(body, EntriesBody)
+        if not isinstance(body, EntriesBody):
+            body = EntriesBody(list(spliced(body)), body.span, True, None)
         self.spec.sections[key.text] = body
 
     def outputs(self, key: Scalar, value: Node) -> None:
@@ -157,16 +168,16 @@ class _Reader:
     def train_outputs(self, key: Scalar, value: Node) -> None:
         self.spec.train_outputs = self.output_entries(key, value)
 
-    def output_entries(self, key: Scalar, value: Node) -> EntriesBody | None:
+    def output_entries(self, key: Scalar, value: Node) -> EntriesBody:
         if not isinstance(value, Mapping) or (not value.entries and not value.broken):
             self.collector.add(errors.not_a_mapping(value.span, f"`{key.text}`", "logits: fc"))
-            return None
+            return EntriesBody([], value.span, False, None)
         body = BodyReader(self.collector, references=True).body(value, f"`{key.text}`")
-        return body if isinstance(body, EntriesBody) else None
+        return body if isinstance(body, EntriesBody) else EntriesBody([], value.span, False, None)
 
     def init(self, key: Scalar, value: Node) -> None:
         for name, node in self.mapping(key, value, "conv: kaiming_normal"):
-            if isinstance(node, Mapping):
+            if isinstance(node, Mapping) and "." not in name.text:
                 pairs = [(w, n) for w, n in node.entries] if not node.broken else []
             else:
                 pairs = [(None, node)]
@@ -219,7 +230,11 @@ def plain(node: Node, collector: Collector) -> Any:
         return [plain(item, collector) for item in node.items]
     if not node.broken:
         collector.add(errors.mapping_as_value(node.span))
-    return None
+    return POISON
+
+
+def _header_name(header: Scalar) -> str:
+    return re.split(r"[\s(<]", header.text.strip(), maxsplit=1)[0]
 
 
 def read_shapes(node: Node, collector: Collector) -> tuple[dict[str, tuple[int, ...]], bool]:
@@ -242,15 +257,20 @@ def read_shapes(node: Node, collector: Collector) -> tuple[dict[str, tuple[int, 
 
 def _shape(node: Node, collector: Collector) -> tuple[int, ...] | None:
     sizes = [i.value if isinstance(i, Scalar) else None for i in node.items] if isinstance(node, Sequence) else []
-    good = all(isinstance(s, int) and not isinstance(s, bool) and 0 < s < 1 << 20 for s in sizes)
-    if not sizes or not good or len(sizes) > 8:
+    if not is_shape(sizes):
         collector.add(errors.bad_shape(node.span))
         return None
-    return tuple(sizes)  # pyright: ignore[reportReturnType]
+    return tuple(sizes)
+
+
+def is_shape(sizes: list[Any]) -> TypeGuard[list[int]]:
+    """Whether these are the sizes of an input: one or more positive integers, within bounds."""
+    good = all(isinstance(s, int) and not isinstance(s, bool) and 0 < s < limits.SIZE for s in sizes)
+    return good and 0 < len(sizes) <= limits.AXES
 
 
 def check_param(name: str, value: Any, default: Any, span: Span) -> Any:
     """The diagnostic for a new value of another kind than the default; None where it fits."""
-    if default is None or value is None or kind_of(value) == kind_of(default):
+    if default in (None, POISON) or value in (None, POISON) or kind_of(value) == kind_of(default):
         return None
     return errors.wrong_param(span, name, kind_of(default), value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,16 @@ class Env:
 POISON = object()  # the value of a name whose expression failed
 
 
+class Children(dict[str, "Built"]):
+    """The children of one list or mapping by name."""
+
+    __slots__ = ("lost",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost: list[str] = []  # patterns of names that are missing because of a mistake already reported
+
+
 @dataclass(eq=False, slots=True)
 class Built:
     """What a child gave, and the children in it. ``value`` is None for a container that a dotted name made."""
@@ -60,7 +71,11 @@ class Built:
     span: Span
     place: Module | Node | None
     order: int = 0  # among all children of the network, as they were built
-    children: dict[str, Built] = field(default_factory=dict[str, "Built"])
+    children: Children = field(default_factory=Children)
+
+    def lost(self, name: str) -> bool:
+        """Whether a child that is not there is missing because of a mistake already reported."""
+        return self.value is UNKNOWN or _matches(self.children.lost, name)
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +83,7 @@ class Scope:
     """The tensors in reach in one list or mapping: its children so far, those around it, then the block's inputs."""
 
     module: Module
-    children: dict[str, Built]
+    children: Children
     outer: Scope | None
     inputs: dict[str, Value]  # of the block; only where outer is None
     prev: Value | None
@@ -88,6 +103,10 @@ class Scope:
                 return scope.inputs.get(name)
             scope = scope.outer
 
+    def lost(self, name: str) -> bool:
+        """Whether a name that is not in reach is missing because of a mistake already reported."""
+        return _matches(self.children.lost, name) or (self.outer is not None and self.outer.lost(name))
+
     def block_inputs(self) -> dict[str, Value]:
         """Those of the block, or of the network."""
         return self.inputs if self.outer is None else self.outer.block_inputs()
@@ -96,3 +115,7 @@ class Scope:
         """Names, the nearest first."""
         found = [n for n, b in self.children.items() if b.value is not UNFINISHED]
         return found + (list(self.inputs) if self.outer is None else self.outer.in_reach())
+
+
+def _matches(patterns: list[str], name: str) -> bool:
+    return any(re.fullmatch(p, name) for p in patterns)

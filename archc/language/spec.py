@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.diagnostics.span import Source, Span
-from archc.language.bodies import EntriesBody
+from archc.language.bodies import Bindings, EntriesBody
 from archc.language.expression import Expression
 from archc.language.syntax import Mapping, Node, Scalar
 from archc.language.values import Block
@@ -51,12 +51,11 @@ class Spec:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     named_inputs: bool = False
     params: dict[str, tuple[Any, Span]] = field(default_factory=dict[str, tuple[Any, Span]])
-    let: list[tuple[Scalar, Expression | None, Node]] = field(
-        default_factory=list[tuple[Scalar, Expression | None, Node]]
-    )
+    let: Bindings = field(default_factory=list[tuple[Scalar, Expression | None, Node | None]])
     variants: dict[str, Variant] = field(default_factory=dict[str, Variant])
     uses: list[Use] = field(default_factory=list[Use])
     broken_blocks: set[str] = field(default_factory=set[str])  # whose headers can't be read
+    lost: set[str] = field(default_factory=set[str])  # names under top-level keys that mean nothing
     blocks: dict[str, Block] = field(default_factory=dict[str, Block])
     sections: dict[str, EntriesBody] = field(default_factory=dict[str, EntriesBody])
     outputs: EntriesBody | None = None

@@ -60,12 +60,14 @@ class Wiring:
         if found is None:
             if path[0] == "prev":
                 self.evaluator.fail(errors.no_prev(span))
+            if scope.lost(path[0]):
+                raise Poisoned
             self.evaluator.fail(errors.unknown_tensor(span, path[0], scope.in_reach(), scope.header))
         for depth, part in enumerate(path[1:], 1):
             if not isinstance(found, Built):
                 self.evaluator.fail(errors.no_children(span, ".".join(path[:depth])))
             if part not in found.children:
-                if found.value is UNKNOWN:
+                if found.lost(part) or scope.lost(path[0]):
                     raise Poisoned
                 self.evaluator.fail(errors.unknown_child(span, ".".join(path[:depth]), part, list(found.children)))
             found = found.children[part]
@@ -73,7 +75,7 @@ class Wiring:
 
     def all_children(self, found: Built | Value, path: tuple[str, ...], span: Span) -> list[Value]:
         """`a.*`: all direct children, in the order in which they were built (rule 19)."""
-        if isinstance(found, Built) and found.value is UNKNOWN:
+        if isinstance(found, Built) and (found.value is UNKNOWN or found.children.lost):
             raise Poisoned
         children = sorted(_children(found), key=lambda c: c.order) if isinstance(found, Built) else []
         values = [c.value for c in children if c.value is not None]

@@ -11,7 +11,8 @@ from archc.diagnostics.span import Span
 
 __all__ = [
     "ambiguous_output", "bad_field", "block_missing", "block_twice", "labels_count", "labels_unreadable",
-    "no_such_file", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch", "too_many_variants",
+    "no_such_file", "nothing_built_at_all", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch",
+    "too_many_variants",
     "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant",
     "unused_weights",
     "use_cycle", "wrong_init", "wrong_param", "wrong_variant_input",
@@ -90,6 +91,15 @@ def ambiguous_output(span: Span, length: int) -> Diagnostic:
         f"the network ends in a list of {count(length, 'tensor')}, so `outputs` must say which",
         Label(span),
         help="outputs: {p2: 'fpn[0]', p3: 'fpn[1]'}",
+    )
+
+
+def nothing_built_at_all(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "no-output",
+        "this network builds nothing",
+        Label(span),
+        help="the first layer says what it reads: `a <- image: …`",
     )
 
 
