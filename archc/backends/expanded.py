@@ -6,22 +6,20 @@ written, and how.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any
 
+from archc.backends.spec_text import flow, initialiser_text, layer_text, plain, quoted, value_text
 from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.graph.initial import names
 from archc.language.finish import DEFAULT_OUTPUT
-from archc.ops.base import Init, Op
 from archc.version import __version__
 
-_RESERVED = set("!&*?|>%@`\"'#,[]{}-:")
 _COMMENT_COLUMN = 64
 
 
@@ -29,63 +27,6 @@ def expanded(graph: Graph) -> str:
     """The spec of the graph's one variant, as YAML text."""
     lines = [*_header(graph), "", *_sections(graph), *_outputs(graph), *_extras(graph)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-# Values
-
-
-def value_text(value: Any) -> str:
-    """A value as it stands in an expression."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(value_text, cast(Sequence[Any], value)))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def layer_text(op: Op) -> str:
-    """The layer as a spec writes it: the op with the arguments that are not its defaults."""
-    parts: list[str] = []
-    given = op.given()
-    for argument in op.signature().arguments:
-        if argument.name in given:
-            text = value_text(_shortest(op, argument.name, given[argument.name]))
-            parts.append(text if argument.required else f"{argument.name}={text}")
-    return op.name + (f"({', '.join(parts)})" if parts else "")
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
-
-
-def _shortest(op: Op, name: str, value: object) -> object:
-    """(3, 3) as 3 where the argument reads the two as the same."""
-    sizes = _tuple(value)
-    kind = next(a.kind for a in op.signature().arguments if a.name == name)
-    try:
-        return sizes[0] if sizes and kind.check(sizes[0]) == sizes else value
-    except ValueError:
-        return value
-
-
-def _plain(text: str) -> str:
-    """Text as a YAML scalar, quoted where it has to be."""
-    if text and text[0] not in _RESERVED and ": " not in text and " #" not in text and text.isprintable():
-        return text
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _flow(value: Any) -> str:
-    """A value as a YAML flow collection."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in cast(Mapping[str, Any], value).items()) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow, cast(Sequence[Any], value)))}]"
-    if isinstance(value, bool) or value is None:
-        return "null" if value is None else str(value).lower()
-    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
 # The layers
@@ -130,7 +71,7 @@ class _Writer:
         key = name if name == "-" else f"{name}{wiring}:"
         if isinstance(child, Node):
             layer = layer_text(child.op)
-            yield _Line(depth, f"{key} {_plain(layer)}", _provenance(child, layer))
+            yield _Line(depth, f"{key} {plain(layer)}", _provenance(child, layer))
         else:
             yield _Line(depth, key, _provenance(child, child.name))
             self._prev = inputs[0] if inputs else self._prev
@@ -284,11 +225,11 @@ def _header(graph: Graph) -> list[str]:
     lines = [f"# {graph.spec_name or graph.variant}, every value resolved by archc {__version__}."]
     if graph.params:
         lines.append("# From " + ", ".join(f"{k} = {clean(_param(v), 80)}" for k, v in graph.params.items()) + ".")
-    lines.append(f"name: {_plain(graph.name)}")
-    lines += [f"description: {_quoted(graph.title)}"] if graph.title not in (graph.name, graph.variant) else []
-    lines += [f"source: {_quoted(graph.source)}"] if graph.source else []
+    lines.append(f"name: {graph.name if graph.name[0].isalpha() else quoted(graph.name)}")
+    lines += [f"description: {quoted(graph.title)}"] if graph.title not in (graph.name, graph.variant) else []
+    lines += [f"source: {quoted(graph.source)}"] if graph.source else []
     shapes = {name: list(tensor.shape.dims) for name, tensor in graph.inputs.items()}
-    lines.append(f"input: {_flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
+    lines.append(f"input: {flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
     return [*lines, f"variants: {{{graph.variant}: }}"] if graph.variant != graph.name else lines
 
 
@@ -312,9 +253,9 @@ def _extras(graph: Graph) -> Iterator[str]:
     if entries := list(_init(graph)):
         yield from ("init:", *entries)
     if graph.preprocess:
-        yield f"preprocess: {_flow(graph.preprocess)}"
+        yield f"preprocess: {flow(graph.preprocess)}"
     if graph.labels:
-        yield f"labels: {_flow(graph.labels)}"
+        yield f"labels: {flow(graph.labels)}"
 
 
 def _init(graph: Graph) -> Iterator[str]:
@@ -325,15 +266,10 @@ def _init(graph: Graph) -> Iterator[str]:
         if pattern is None:
             yield f"  {', '.join(ops)}: {{{', '.join(f'{r.weight}: {_quote_init(r)}' for r in rules)}}}"
         else:
-            yield f"  {_quoted(pattern)}: {_initialiser(rules[-1].init)}"
+            yield f"  {quoted(pattern)}: {initialiser_text(rules[-1].init)}"
 
 
 def _quote_init(rule: InitRule) -> str:
     """An initialiser within a flow mapping, where a comma would end it."""
-    text = _initialiser(rule.init)
+    text = initialiser_text(rule.init)
     return f"'{text}'" if "," in text else text
-
-
-def _initialiser(init: Init) -> str:
-    arguments = ", ".join(f"{name}={value_text(value)}" for name, value in init.args)
-    return init.name + (f"({arguments})" if arguments else "")
