@@ -333,6 +333,10 @@ def test_a_summary_begins_with_the_name(case: Case) -> None:
 class NotAnArgument:
     """A value that no argument takes."""
 
+    def __repr__(self) -> str:
+        """The same in every process, since it names a test."""
+        return "NotAnArgument()"
+
 
 def _first(name: str) -> tuple[type[Op], dict[str, Any]]:
     op = cases(name)[0].op
