@@ -21,7 +21,7 @@ PACKAGE = "archc_generated"
 def module(graph: Graph, alternatives: Sequence[Graph] = (), **arguments: Any) -> nn.Module:
     """A new instance of the network, with PyTorch's random start or the spec's ``init``.
 
-    ``arguments`` are given to the constructor. The class stands in a Python module of its own, so that it can be pickled
+    ``arguments`` are given to the constructor. The class stands in a Python module of its own: it can be pickled
     and its source be inspected; the same text is executed once.
     """
     return load(source(graph, alternatives))(**arguments)

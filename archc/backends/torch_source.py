@@ -32,8 +32,8 @@ def source(graph: Graph, alternatives: Sequence[Graph] = ()) -> str:
     """The text of a Python module whose last class is the network.
 
     Its state_dict has the keys of ``graph.state`` in that order. ``alternatives`` are the same spec compiled with other
-    parameters (``num_classes``): what differs from them becomes a constructor parameter of the network, if the structure
-    is the same; an alternative of another structure is left aside.
+    parameters (``num_classes``): what differs from them becomes a constructor parameter of the network. An alternative
+    of another structure is left aside.
     """
     alike = [a for a in alternatives if _structure(a.root) == _structure(graph.root)]
     planner = Planner([graph, *alike])
@@ -78,7 +78,9 @@ def _inlined(plans: list[Plan], root: Plan) -> frozenset[Plan]:
     """Chains of blocks that would stand in the text only once: they are written where they are called."""
     text = "\n".join(line for p in plans for line in _write(p, frozenset(), [], folded=False).lines)
     counts = {p: len(re.findall(rf"\b{p.name}\(", text)) for p in plans}
-    return frozenset(p for p in plans if p is not root and counts[p] == 1 and p.chain and len(p.body.entries) <= _most(p))
+    return frozenset(
+        p for p in plans if p is not root and counts[p] == 1 and p.chain and len(p.body.entries) <= _most(p)
+    )
 
 
 def _most(plan: Plan) -> int:
@@ -97,6 +99,7 @@ def _render(graph: Graph, classes: list[ClassText], helpers: dict[str, str]) -> 
         doc=_docstring(graph, classes[-1].name),
         ordered="OrderedDict(" in everything,
         torch=bool(re.search(r"\btorch\.", everything)),
+        tensor=bool(re.search(r"\bTensor\b", everything)),
         helpers=used,
         classes=classes,
     )
@@ -106,7 +109,11 @@ def _docstring(graph: Graph, name: str) -> list[str]:
     """Name and title, source, and where the text comes from."""
     title = name if graph.title in (graph.name, graph.variant) else f"{name}: {graph.title}"
     by = f"Written by archc {__version__} from {graph.spec_name} (sha256 {graph.spec_hash[:12]})."
-    paragraphs = [[f"{title.rstrip('.')}."], [graph.source] if graph.source else [], [by, "Edit the spec, not this file."]]
+    paragraphs = [
+        [f"{title.rstrip('.')}."],
+        [graph.source] if graph.source else [],
+        [by, "Edit the spec, not this file."],
+    ]
     lines: list[str] = []
     for paragraph in paragraphs:
         wrapped = [_plain(line) for text in paragraph for line in wrap(text, 116, break_on_hyphens=False)]

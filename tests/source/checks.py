@@ -43,7 +43,7 @@ def same_state(graph: Graph, module: nn.Module) -> None:
 
 
 def same_results(graph: Graph, module: nn.Module, *, batch: int = 2) -> None:
-    """Outputs of both modes, and the statistics of batch norm after training, are those of the layers run one by one."""
+    """Outputs of both modes, and batch norm's statistics after training, are those of the layers run one by one."""
     scrambled(module)
     draw = torch.Generator().manual_seed(1)
     inputs = [torch.randn(batch, *t.shape.dims, generator=draw) for t in graph.inputs.values()]

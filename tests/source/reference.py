@@ -62,5 +62,7 @@ def buffers(reference: Reference) -> dict[str, Tensor]:
     for node in reference.graph.nodes:
         module = reference.modules.get(id(node))
         if module is not None:
-            found.update({f"{node.path}.{name}": value for name, value in module.named_buffers() if name in node.weights})
+            found.update(
+                {f"{node.path}.{name}": value for name, value in module.named_buffers() if name in node.weights}
+            )
     return found

@@ -27,22 +27,25 @@ def _places(wanted: Sequence[Any], vectors: Sequence[Sequence[Any]]) -> list[int
 
 def combine(wanted: Sequence[Any], vectors: Vectors) -> Expression | None:
     """``k * p``, ``p // k``, ``p * q``, ``p // q`` or ``p + q`` that gives the wanted integers in every instance."""
+    scaled: list[tuple[int, Expression]] = []
     for name, values in vectors.items():
         places = _places(wanted, [values])
         if places and (found := _scaled(name, [wanted[i] for i in places], [values[i] for i in places])):
-            return found
-    return _paired(wanted, vectors)
+            scaled.append(found)
+    return min(scaled, key=lambda pair: pair[0])[1] if scaled else _paired(wanted, vectors)
 
 
-def _scaled(name: str, wanted: list[int], values: list[int]) -> Expression | None:
+def _scaled(name: str, wanted: list[int], values: list[int]) -> tuple[int, Expression] | None:
+    """With its factor: of two that fit, the smaller is the likelier."""
     w, p = max(zip(wanted, values, strict=True), key=lambda pair: pair[1])
     if p <= 0 or w <= 0:
         return None
-    if w % p == 0 and w // p <= _MOST_FACTOR and all(a == w // p * b for a, b in zip(wanted, values, strict=True)):
-        return Binary("*", Literal(w // p), Name(name))
+    times = w // p
+    if w % p == 0 and times <= _MOST_FACTOR and all(a == times * b for a, b in zip(wanted, values, strict=True)):
+        return times, Binary("*", Literal(times), Name(name))
     for factor in range(max(2, p // (w + 1)), min(p // w, _MOST_FACTOR) + 1):
         if all(a == b // factor for a, b in zip(wanted, values, strict=True)):
-            return Binary("//", Name(name), Literal(factor))
+            return factor, Binary("//", Name(name), Literal(factor))
     return None
 
 

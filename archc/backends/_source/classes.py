@@ -12,7 +12,7 @@ from archc.backends._source.expression import Expression
 from archc.backends._source.merge import absorb, merge
 from archc.backends._source.names import DICT_NAMES
 from archc.backends._source.parameters import Chooser, Parameter, settle_in_place
-from archc.backends._source.steps import Unmergeable
+from archc.backends._source.steps import UnmergeableError
 from archc.backends._source.template import ABSENT, Body, Chain, Entry, Leaf, Slot, Space, leaves, skeleton
 from archc.backends._source.wiring import Wiring
 from archc.graph.graph import Graph, Module, Node
@@ -52,9 +52,7 @@ class Planner:
         self.plans: list[Plan] = []
         self._of: dict[int, Plan] = {}
         self._graph_of: dict[int, Graph] = {}
-        self._describers = {
-            id(g): Describer(self.wirings[id(g)], self, inplace_nodes(g)) for g in graphs
-        }
+        self._describers = {id(g): Describer(self.wirings[id(g)], self, inplace_nodes(g)) for g in graphs}
 
     def call(self, module: Module) -> Leaf | None:
         plan = self._of.get(id(module))
@@ -97,7 +95,7 @@ class Planner:
         if wiring.hollow(module):
             return False
         if wiring.interface(module) is None:
-            return needs_class(module)
+            return _needs_class(wiring, module)
         if not chain_of(wiring, module):
             return True
         return module.block is not None and not _is_stage(module)
@@ -118,7 +116,7 @@ class Planner:
                 try:
                     merged[i] = merge(other, body)
                     break
-                except Unmergeable:
+                except UnmergeableError:
                     continue
             else:
                 merged.append(body)
@@ -139,21 +137,26 @@ class Planner:
         settings = [self._graph_of[id(m)].params for m in body.modules]
         chooser = Chooser(body, settings, frozenset({"i"}))
         parameters = chooser.choose()
-        first = body.modules[0]
-        wanted = first.block or next((p for p in reversed(first.path.split(".")) if not p[:1].isdigit()), "block")
-        plan = Plan(body, parameters, wanted if first.block else re.sub(r"[\d_-]+$", "", wanted) or wanted, _telling(body, siblings))
+        plan = Plan(body, parameters, _wanted_name(body.modules[0]), _telling(body, siblings))
         plan.locals = chooser.locals
         plan.chain = body.chain is not None or self._named_chain(body)
         plan.places = {id(m): i for i, m in enumerate(body.modules)}
         self._of.update({id(m): plan for m in body.modules})
         self.plans.append(plan)
 
-
     def _named_chain(self, body: Body) -> bool:
         """Whether the class does no more than call its children one after the other, in all instances."""
         if not body.entries or any(step.expression is not None for step in body.steps):
             return False
         return all(m.kind != "root" and chain_of(self.wirings[id(self._graph_of[id(m)])], m) for m in body.modules)
+
+
+def _wanted_name(module: Module) -> str:
+    """What a class is called after: the block, or the child, or what holds it if that is a number."""
+    if module.block is not None:
+        return module.block
+    name = next((part for part in reversed(module.path.split(".")) if not part[:1].isdigit()), "block")
+    return re.sub(r"[\d_-]+$", "", name) or name
 
 
 def _telling(body: Body, siblings: list[Body]) -> dict[str, list[object]]:
@@ -174,10 +177,11 @@ def _is_stage(module: Module) -> bool:
     return len(blocks) == 1 and None not in blocks
 
 
-def needs_class(module: Module) -> bool:
-    """Whether a namespace can be neither an nn.ModuleList nor an nn.ModuleDict: it holds weights, or a name of theirs."""
+def _needs_class(wiring: Wiring, module: Module) -> bool:
+    """Whether a namespace can be no nn.ModuleList and no ModuleDict: it holds weights, another, or a name of theirs."""
     own = any(isinstance(c, Node) and "" in c.weights for c in module.children.values())
-    return own or bool(DICT_NAMES & module.children.keys())
+    nested = any(isinstance(c, Module) and wiring.interface(c) is None for c in module.children.values())
+    return own or nested or bool(DICT_NAMES & module.children.keys())
 
 
 def _group(module: Module) -> Group:
@@ -195,32 +199,37 @@ def _group(module: Module) -> Group:
 
 
 def _in_order(members: dict[int, tuple[Module, list[int]]]) -> Iterator[list[Module]]:
-    """The groups, each after those whose containers stand in its own. Blocks that hold themselves are split by height."""
+    """The groups, each after those whose containers stand in its own; blocks that hold themselves split by height."""
     heights: dict[int, int] = {}
     for key, (_, inner) in members.items():  # the inner ones were collected first
         heights[key] = 1 + max((heights[i] for i in inner), default=0)
     groups = {key: _group(module) for key, (module, _) in members.items()}
-    while True:
-        needs: dict[Group, set[Group]] = {}
-        for key, (_, inner) in members.items():
-            needs.setdefault(groups[key], set()).update(groups[i] for i in inner)
-        recursive = {g for g, inner in needs.items() if g in inner}
-        try:
-            order = [] if recursive else list(TopologicalSorter(_sorted(needs)).static_order())
-        except CycleError as e:
-            recursive = set(e.args[1])
-        if not recursive:
-            break
-        groups = {k: (*g, "height", heights[k]) if g in recursive else g for k, g in groups.items()}
+    while recursive := _recursive(members, groups):
+        groups = {k: (*g, heights[k]) if g in recursive else g for k, g in groups.items()}
     by_group: dict[Group, list[Module]] = {}
     for key, (module, _) in members.items():
         by_group.setdefault(groups[key], []).append(module)
-    return (by_group[g] for g in order)
+    return (by_group[g] for g in TopologicalSorter(_needs(members, groups)).static_order())
 
 
-def _sorted(needs: dict[Group, set[Group]]) -> dict[Group, list[Group]]:
-    """With the needs in a fixed order, so that the same graph gives the same text."""
-    return {g: sorted(inner, key=repr) for g, inner in needs.items()}
+def _needs(members: dict[int, tuple[Module, list[int]]], groups: dict[int, Group]) -> dict[Group, list[Group]]:
+    """Group → groups whose containers stand in its own, in a fixed order: the same graph gives the same text."""
+    needs: dict[Group, dict[Group, None]] = {}
+    for key, (_, inner) in members.items():
+        needs.setdefault(groups[key], {}).update(dict.fromkeys(groups[i] for i in inner))
+    return {group: list(inner) for group, inner in needs.items()}
+
+
+def _recursive(members: dict[int, tuple[Module, list[int]]], groups: dict[int, Group]) -> set[Group]:
+    """Groups that hold themselves, directly or through others: at least one circle's, if there is one."""
+    needs = _needs(members, groups)
+    if direct := {g for g, inner in needs.items() if g in inner}:
+        return direct
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as e:
+        return set(e.args[1])
+    return set()
 
 
 def drop_hollow(body: Body) -> None:
@@ -229,7 +238,9 @@ def drop_hollow(body: Body) -> None:
     def kept(entries: list[Entry], *, numbered: bool) -> list[Entry]:
         for entry in entries:
             if isinstance(entry.item, Chain | Space):
-                entry.item.entries = kept(entry.item.entries, numbered=isinstance(entry.item, Chain) and entry.item.numbered)
+                entry.item.entries = kept(
+                    entry.item.entries, numbered=isinstance(entry.item, Chain) and entry.item.numbered
+                )
         return [e for e in entries if e.item is not None or numbered]
 
     body.entries = kept(body.entries, numbered=body.chain is not None)

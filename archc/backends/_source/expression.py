@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 _BINDING = {"or": 1, "and": 2, "==": 4, "!=": 4, "+": 5, "*": 6, "//": 6}
 _ATOM = 9
@@ -56,7 +56,7 @@ def literal(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast(tuple[Any, ...], value)
         inner = ", ".join(literal(v) for v in items)
         return f"({inner},)" if len(items) == 1 else f"({inner})"
     if isinstance(value, float):

@@ -1,6 +1,6 @@
 """Writing a run of like children once: ``*(Bottleneck(256, 64) for _ in range(5))``.
 
-Texts are compared token by token; a number that grows by the same step from each to the next becomes ``start + step * i``.
+Texts are compared token by token; a number that grows by one step from each to the next is ``start + step * i``.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _run(texts: Sequence[str]) -> int:
 
 
 def _steps(a: str, b: str) -> list[int] | None:
-    """By how much each number grows from one text to the next; None if more than numbers differs, or a run is within."""
+    """By how much each number grows from a text to the next; None if more than numbers differs, or a run is within."""
     if a == b:
         return [0] * len(_ARGUMENT.findall(a))
     if " for " in a or _ARGUMENT.sub("#", a) != _ARGUMENT.sub("#", b):

@@ -1,4 +1,4 @@
-"""The text of ``forward``: steps in the spec's order, calls nested while lines stay short, local names from the spec."""
+"""The text of ``forward``: steps in the spec's order, calls nested while lines stay short, names from the spec."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from itertools import groupby
 from archc.backends._source.expression import quoted
 from archc.backends._source.names import fresh, local
 from archc.backends._source.template import Body, Item, Leaf, Ref, Slot, Step, Text
+from archc.backends._source.usage import Place, Usage, place_of, refs_of
 from archc.backends._source.wiring import Key
 from archc.graph.graph import Tensor
 
 WIDTH = 96
 _DEEP, _DEEPEST = 3, 4  # nested calls: after an activation, and at all
 _INDENT = "    "
-
-Place = tuple[str, Key | int]
 
 
 @dataclass(eq=False)
@@ -53,10 +52,8 @@ class Forward:
         self.targets: dict[Place, str] = {}  # variables that a value must be put into, where it has a stand-in
         self.lines: list[str] = []
         self.depth = 0
-        self.uses = self._count_uses()
-        self.total = Counter(self.uses)
-        self.readers = self._find_readers()
-        self.wanted = self._wanted_names()
+        self.usage = Usage(body)
+        self.uses = Counter(self.usage.total)  # that are still to come
 
     def write(self) -> list[str]:
         """The statements, each on one line, indented among themselves."""
@@ -66,47 +63,10 @@ class Forward:
         self._finish(ends)
         return self.lines
 
-    # what is known before
-
-    def _count_uses(self) -> Counter[Place]:
-        uses: Counter[Place] = Counter()
-        for step in self.body.steps:
-            uses.update(_place(r) for r in _refs(step))
-            if step.otherwise is not None:
-                uses[_place(step.otherwise)] += 1
-        for refs in self._returned():
-            uses.update(_place(r) for r in refs)
-        return uses
-
-    def _find_readers(self) -> dict[Place, list[Step]]:
-        readers: dict[Place, list[Step]] = {}
-        for step in self.body.steps:
-            for place in {_place(r) for r in _refs(step)}:
-                readers.setdefault(place, []).append(step)
-        return readers
-
     def _used(self, place: Place) -> None:
         self.uses[place] -= 1
         if self.uses[place] <= 0:
             self.held.pop(place, None)
-
-    def _returned(self) -> list[list[Ref]]:
-        """What each return statement gives."""
-        found = [[r for _, r in refs] for refs in self.body.returns.values()]
-        return found[:1] if len(found) == 2 and self._same_returns() else found
-
-    def _same_returns(self) -> bool:
-        returns = list(self.body.returns.values())
-        return len(returns) == 1 or returns[0] == returns[1]
-
-    def _wanted_names(self) -> dict[Place, str]:
-        """Names that values would like: of the network's outputs; else of the child."""
-        wanted: dict[Place, str] = {}
-        for refs in self.body.returns.values():
-            for name, ref in refs:
-                if ref.index is None:
-                    wanted.setdefault(_place(ref), name)
-        return wanted
 
     @staticmethod
     def _guard(step: Step) -> tuple[str, tuple[bool, ...] | None]:
@@ -116,7 +76,7 @@ class Forward:
         """The steps at the end that serve one mode only go with that mode's return."""
         steps = list(self.body.steps)
         ends: dict[str, list[Step]] = {"train": [], "eval": []}
-        if len(self.body.returns) == 2 and not self._same_returns():
+        if len(self.body.returns) == 2 and not self.usage.one_return:
             while steps and steps[-1].mode and steps[-1].present.constant():
                 ends[steps[-1].mode].insert(0, steps.pop())
         return steps, ends
@@ -157,9 +117,9 @@ class Forward:
     def _target(self, step: Step, steps: list[Step]) -> str:
         """The variable that holds the stand-in, and then the step's value."""
         assert step.otherwise is not None
-        place = _place(step.otherwise)
+        place = place_of(step.otherwise)
         stand_in = self.values[place]
-        within = sum(_place(r) == place for s in steps for r in _refs(s))
+        within = sum(place_of(r) == place for s in steps for r in refs_of(s))
         if self.uses[place] == within + 1 and step.otherwise.index is None and step is steps[-1]:
             self.uses[place] -= 1
             return stand_in.text
@@ -173,9 +133,9 @@ class Forward:
         place: Place = ("value", steps[-1].key)
         if len(self.lines) != before or self.pending != [place] or place not in self.targets:
             return None
-        returned = self._returned()
+        returned = self.usage.returned()
         alone = steps[-1] is self.body.steps[-1] and len(returned) == 1
-        if not alone or [_place(r) for r in returned[0]] != [place] or len(self.values[place].text) > WIDTH - 30:
+        if not alone or [place_of(r) for r in returned[0]] != [place] or len(self.values[place].text) > WIDTH - 30:
             return None
         return place
 
@@ -188,8 +148,8 @@ class Forward:
 
     def _step(self, step: Step) -> None:
         place: Place = ("value", step.key)
-        refs = _refs(step)
-        needed = list(dict.fromkeys(p for r in refs if (p := _place(r)) in self.pending))
+        refs = refs_of(step)
+        needed = list(dict.fromkeys(p for r in refs if (p := place_of(r)) in self.pending))
         if needed:
             in_order = self.pending[len(self.pending) - len(needed) :] == needed
             if not in_order or self._too_long(step, needed):
@@ -198,13 +158,13 @@ class Forward:
                 del self.pending[len(self.pending) - len(needed) :]
         text, reads = self._text(step), self._reads(refs)
         for ref in refs:
-            self._used(_place(ref))
+            self._used(place_of(ref))
         atom = step.expression is None or step.expression.atom
         value = _Value(step, text, atom, variable=False, reads=reads, rounded=step.key in self.activations)
-        value.depth = 1 + max((v.depth for r in refs if (v := self.values.get(_place(r)))), default=0)
+        value.depth = 1 + max((v.depth for r in refs if (v := self.values.get(place_of(r)))), default=0)
         self.values[place] = value
         self.pending.append(place)
-        if self.total[place] != 1 or step.results is not None:
+        if self.usage.total[place] != 1 or step.results is not None:
             self._flush()
 
     def _too_long(self, step: Step, needed: list[Place]) -> bool:
@@ -214,14 +174,9 @@ class Forward:
             return True
         return len(self._text(step)) + len(_INDENT) * (self.depth + 2) > WIDTH
 
-    def _passed_on(self, place: Place) -> bool:
-        """Whether one later step reads the value, and nothing else."""
-        readers = self.readers.get(place, [])
-        return self.total[place] == 1 and len(readers) == 1 and len(_refs(readers[0])) == 1
-
     def _reads(self, refs: Sequence[Ref]) -> frozenset[str]:
         names: set[str] = set()
-        for value in (self.values.get(_place(r)) for r in refs):
+        for value in (self.values.get(place_of(r)) for r in refs):
             if value is not None:
                 names |= set(value.text.split(", ")) if value.variable else value.reads
         return frozenset(names)
@@ -229,7 +184,7 @@ class Forward:
     def _text(self, step: Step) -> str:
         if step.expression is not None:
             template = self._expression(step.expression)
-            arguments = [self._read(a, bare=_bare(template, i)) for i, a in enumerate(_refs(step))]
+            arguments = [self._read(a, bare=_bare(template, i)) for i, a in enumerate(refs_of(step))]
             return template.format(*arguments)
         arguments = [
             self._read(a, bare=True) if isinstance(a, Ref) else f"[{', '.join(self._read(r, bare=True) for r in a)}]"
@@ -246,7 +201,7 @@ class Forward:
         if ref.kind == "member":
             assert isinstance(ref.key, tuple)
             return self.access(ref.key)
-        value = self.values[_place(ref)]
+        value = self.values[place_of(ref)]
         if ref.index is not None:
             names = value.text.split(", ")
             return f"{value.text}[{ref.index}]" if len(names) == 1 else names[ref.index]
@@ -259,7 +214,7 @@ class Forward:
         while self.pending:
             place = self.pending.pop(0)
             value = self.values[place]
-            if self.total[place] == 0:
+            if self.usage.total[place] == 0:
                 self.lines.append(f"{_INDENT * self.depth}{value.text}")
                 continue
             name = self.targets.get(place) or self._variable(place, value)
@@ -272,9 +227,9 @@ class Forward:
         assert step is not None
         if step.results is not None and not step.listed:
             return self._unpacked(step.results)
-        if place not in self.wanted and self._passed_on(place):
+        if place not in self.usage.wanted and self.usage.passed_on(place):
             return self._passing()
-        wanted = local(self.wanted.get(place) or _named(step.key))
+        wanted = local(self.usage.wanted.get(place) or _named(step.key))
         return self._passing() if wanted is None else self._fresh(wanted)
 
     def _passing(self) -> str:
@@ -302,7 +257,7 @@ class Forward:
         if not any(returns.values()):
             self._flush()
             return
-        if self._same_returns():
+        if self.usage.one_return:
             self._return(next(iter(returns.values())))
             return
         self._flush()
@@ -317,7 +272,7 @@ class Forward:
         self._return(returns["eval"])
 
     def _return(self, refs: list[tuple[str, Ref]]) -> None:
-        needed = [p for _, r in refs if (p := _place(r)) in self.pending]
+        needed = [p for _, r in refs if (p := place_of(r)) in self.pending]
         if needed != self.pending or len(refs) > 1:
             self._flush()
         texts = [self._read(r, bare=True) for _, r in refs]
@@ -332,17 +287,10 @@ class Forward:
         self.pending.clear()
 
 
-def _place(ref: Ref) -> Place:
-    return ref.kind, ref.key
-
-
-def _refs(step: Step) -> list[Ref]:
-    return [r for a in step.arguments for r in (a if isinstance(a, tuple) else (a,))]
-
-
 def _named(key: Key) -> str:
     """The child's name; with that of the namespace before it where it is a number."""
-    return "_".join(key[-2:]) if len(key) > 1 and key[-1].isdigit() else key[-1]
+    *around, name = key
+    return f"{around[-1]}_{name}" if around and name.isdigit() else name
 
 
 def _is_activation(item: Item | None) -> bool:

@@ -178,7 +178,7 @@ class _Statement:
     def _terms(self, node: ast.expr) -> tuple[list[ast.expr], str]:
         """The operands of a chain of one operator, from the left."""
         assert isinstance(node, ast.BinOp)
-        symbol = {ast.Add: "+", ast.Mult: "*", ast.Sub: "-"}[type(node.op)]
+        symbol = "+" if isinstance(node.op, ast.Add) else "*"
         terms: list[ast.expr] = []
         rest: ast.expr = node
         while isinstance(rest, ast.BinOp) and type(rest.op) is type(node.op):

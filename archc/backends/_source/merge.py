@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 from archc.backends._source.align import align
-from archc.backends._source.steps import Unmergeable, merge_steps
+from archc.backends._source.steps import UnmergeableError, merge_steps
 from archc.backends._source.template import (
     ABSENT,
     Body,
@@ -35,11 +36,11 @@ def absorb(body: Body, other: Body) -> None:
 
 
 def merge(a: Body, b: Body) -> Body:
-    """One body for the instances of both. Raises Unmergeable; then neither is changed in what it means."""
+    """One body for the instances of both. Raises UnmergeableError; then neither is changed in what it means."""
     if a.bare != b.bare or a.listed != b.listed or (a.chain is None) != (b.chain is None):
-        raise Unmergeable
+        raise UnmergeableError
     if [_kind(i) for i in a.inputs[0]] != [_kind(i) for i in b.inputs[0]]:
-        raise Unmergeable
+        raise UnmergeableError
     modules, inputs = a.modules + b.modules, a.inputs + b.inputs
     if a.chain is not None and b.chain is not None:
         chain = _chains(a.chain, b.chain, a.size, b.size)
@@ -66,12 +67,12 @@ def _items(a: Item | None, b: Item | None, n: int, m: int) -> Item | None:
         case Space(), Space():
             return Space(_named(a.entries, b.entries, n, m))
         case _:
-            raise Unmergeable
+            raise UnmergeableError
 
 
 def _join_texts(a: Text, b: Text) -> Text:
     if a.pieces != b.pieces:
-        raise Unmergeable
+        raise UnmergeableError
     numbers = [Slot(s.label, s.values + t.values) for s, t in zip(a.numbers, b.numbers, strict=True)]
     return Text(a.pieces, numbers, a.atom)
 
@@ -80,13 +81,15 @@ def _leaves(a: Leaf, b: Leaf, n: int, m: int) -> Leaf:
     classes = a.cls.values + b.cls.values
     present = [c for c in classes if c is not ABSENT]
     if not all(same_class(c, present[0]) for c in present) and not all(isinstance(c, str) for c in present):
-        raise Unmergeable
+        raise UnmergeableError
     names = [*a.args, *(name for name in b.args if name not in a.args)]
     args: dict[str, Slot] = {}
     for name in names:
         label = (a.args.get(name) or b.args[name]).label
         args[name] = Slot(label, _values(a, name, n) + _values(b, name, m))
-    return Leaf(Slot(a.cls.label, classes), _ordered(args, a, b), min(a.positional, b.positional), a.made_by + b.made_by)
+    return Leaf(
+        Slot(a.cls.label, classes), _ordered(args, a, b), min(a.positional, b.positional), a.made_by + b.made_by
+    )
 
 
 def same_class(a: Any, b: Any) -> bool:
@@ -114,18 +117,25 @@ def _default(op: Any, name: str) -> Any:
     if name == "inplace":
         return False
     if op is None or name not in {argument.name for argument in op.signature().arguments}:
-        raise Unmergeable
+        raise UnmergeableError
     value = getattr(op, name)
-    return compact(value) if isinstance(value, tuple) else value
+    return compact(cast(tuple[int, ...], value)) if isinstance(value, tuple) else value
 
 
 def _chains(a: Chain, b: Chain, n: int, m: int) -> Chain:
     if a.numbered and b.numbered:
         pairs = align(a.entries, b.entries, _likeness)
+        if any(_replaced(before, after) for before, after in pairwise(pairs)):
+            raise UnmergeableError
         return Chain(_renumbered([_entries(x, y, n, m) for x, y in pairs]), numbered=True)
     if a.numbered != b.numbered:
-        raise Unmergeable
+        raise UnmergeableError
     return Chain(_named(a.entries, b.entries, n, m), numbered=False)
+
+
+def _replaced(before: tuple[Entry | None, ...], after: tuple[Entry | None, ...]) -> bool:
+    """Whether one has this child where the other has that: these are alternatives, and neither is optional."""
+    return None in before and None in after and (before[0] is None) != (after[0] is None)
 
 
 def _renumbered(entries: list[Entry]) -> list[Entry]:
@@ -160,7 +170,7 @@ def _named(a: Sequence[Entry], b: Sequence[Entry], n: int, m: int) -> list[Entry
     in_a, in_b = {e.name: e for e in a}, {e.name: e for e in b}
     shared = [e.name for e in a if e.name in in_b]
     if shared != [e.name for e in b if e.name in in_a]:
-        raise Unmergeable
+        raise UnmergeableError
     order: list[str] = []
     rest = [e.name for e in b]
     for entry in a:
@@ -179,7 +189,7 @@ def _entries(a: Entry | None, b: Entry | None, n: int, m: int) -> Entry:
     present = (a.present.values if a else [False] * n) + (b.present.values if b else [False] * m)
     filler = (a is not None and a.filler) or (b is not None and b.filler)
     if filler and (a is None or b is None):
-        raise Unmergeable
+        raise UnmergeableError
     block = (a.block if a else None) or (b.block if b else None)
     return Entry(some.name, item, Slot(some.present.label, present), filler, block)
 
@@ -191,9 +201,7 @@ def _padded(item: Item | None, before: int, after: int) -> Item | None:
         return Slot(slot.label, [ABSENT] * before + slot.values + [ABSENT] * after)
 
     def within(entries: list[Entry]) -> list[Entry]:
-        return [
-            Entry(e.name, _padded(e.item, before, after), padded(e.present), e.filler, e.block) for e in entries
-        ]
+        return [Entry(e.name, _padded(e.item, before, after), padded(e.present), e.filler, e.block) for e in entries]
 
     match item:
         case None:

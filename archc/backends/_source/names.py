@@ -54,7 +54,7 @@ def camel(name: str) -> str:
 
 
 def network_class(title: str, family: str, variant: str) -> str:
-    """The class of a network: its variant's name with the title's capitals: ``densenet201`` of "DenseNet" is DenseNet201."""
+    """The class of a network: its variant with the title's capitals; ``densenet201`` of "DenseNet" is DenseNet201."""
     text = camel(variant)
     for word in sorted(set(re.findall(r"[A-Za-z][A-Za-z0-9-]*", f"{title} {family}")), key=len, reverse=True):
         written = re.sub(r"[^A-Za-z0-9]", "", word)

@@ -1,7 +1,7 @@
-"""Choosing a class's constructor parameters: what varies between its instances becomes a parameter, or follows from one.
+"""Choosing a class's constructor parameters: what varies between instances becomes a parameter, or follows from one.
 
-This is anti-unification: each slot is a vector of values, one for each instance. Equal vectors share a parameter, and the
-block's own parameters and ``in_channels`` are preferred to new ones.
+This is anti-unification: each slot is a vector of values, one for each instance. Equal vectors share a parameter, and
+the block's own parameters and ``in_channels`` are preferred to new ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _annotation(value: Any) -> str:
     if isinstance(value, ClassName):
         return "type[nn.Module]"
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast(tuple[Any, ...], value)
         return f"tuple[{', '.join(_annotation(v) for v in items) or '()'}]"
     return "None" if value is None else type(value).__name__
 
@@ -103,9 +103,10 @@ class Chooser:
         """Where an optional child needs one value, say the parameter of that name if it always has it."""
         for slot in slots(self.body):
             parameter = self.chosen.get(slot.label.rpartition(".")[2])
-            if ABSENT in slot.values and isinstance(slot.expression, Literal) and parameter is not None:
-                if slot.present() and fits(slot.values, parameter.values):
-                    slot.expression = Name(parameter.name)
+            if parameter is None or ABSENT not in slot.values or not slot.present():
+                continue
+            if isinstance(slot.expression, Literal) and fits(slot.values, parameter.values):
+                slot.expression = Name(parameter.name)
 
     def _name_repeated(self, wanted: Iterable[Slot]) -> None:
         """Give a local name to arithmetic that would stand in the text three times or more."""
@@ -113,11 +114,13 @@ class Chooser:
         for slot in wanted:
             if isinstance(slot.expression, Binary):
                 found.setdefault(slot.expression, []).append(slot)
-        gives = [m.result.shape.channels if isinstance(m.result, Tensor) else ABSENT for m in self.body.modules]
+        gives = [_channels(m.result) for m in self.body.modules]
         for expression, alike in found.items():
             if len(alike) >= _OFTEN:
                 given = all(fits(s.values, gives) for s in alike)
-                name = fresh("out_channels" if given else "hidden", self.taken | self.chosen.keys() | self.locals.keys())
+                name = fresh(
+                    "out_channels" if given else "hidden", self.taken | self.chosen.keys() | self.locals.keys()
+                )
                 self.locals[name] = expression
                 for slot in alike:
                     slot.expression = Name(name)
@@ -125,13 +128,13 @@ class Chooser:
     def _candidates(self, settings: Sequence[dict[str, Any]]) -> dict[str, Values]:
         """Name → values that could become a parameter, the most natural first."""
         found: dict[str, Values] = {}
-        first = [i[0] if i else None for i in self.body.inputs]
-        if all(isinstance(t, Tensor) and t.shape.dims for t in first) and self.body.modules[0].kind != "root":
-            found["in_channels"] = [t.shape.channels for t in first if isinstance(t, Tensor)]
+        channels = [_channels(i[0]) if i else ABSENT for i in self.body.inputs]
+        if ABSENT not in channels and self.body.modules[0].kind != "root":
+            found["in_channels"] = channels
         for source in ([m.arguments for m in self.body.modules], settings):
             for name in dict.fromkeys(n for given in source for n in given):
                 values = [_plain(given.get(name, ABSENT)) for given in source]
-                sizes = {len(v) if isinstance(v, tuple) else -1 for v in values if v is not ABSENT}
+                sizes = {_length(v) for v in values if v is not ABSENT}
                 if len(sizes) == 1:
                     found.setdefault(name, filled(values))
         return found
@@ -265,6 +268,15 @@ def _presence(body: Body) -> list[Slot]:
             yield from within(getattr(entry.item, "entries", ()))
 
     return [*within(body.entries), *(s.present for s in body.steps)]
+
+
+def _channels(given: object) -> Any:
+    """The channels of a tensor with a batch; ABSENT of anything else."""
+    return given.shape.channels if isinstance(given, Tensor) and given.shape.batched else ABSENT
+
+
+def _length(value: Any) -> int:
+    return len(cast(tuple[Any, ...], value)) if isinstance(value, tuple) else -1
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from archc.backends._source.classes import Plan
 from archc.backends._source.constructor import Constructor, own_names
@@ -45,11 +45,14 @@ class ClassWriter:
         named = [f"{name} = {written(e)}" for name, e in self.plan.locals.items()]
         begin, *members = self._constructor()
         first = [*named, begin] if self._positional else [begin, *named]
-        lines = self._definition("__init__", self._parameters(), "None")
-        for statement in [*first, *keep, *members, *self.extra]:
-            lines += _indented(statement, 2)
+        statements = [*first, *keep, *members, *self.extra]
+        lines: list[str] = []
+        if statements != ["super().__init__()"] or not forward:
+            lines = self._definition("__init__", self._parameters(), "None")
+            for statement in statements:
+                lines += _indented(statement, 2)
         if forward:
-            lines += ["", *forward]
+            lines += [*([""] if lines else []), *forward]
         base = "nn.Sequential" if self._positional else "nn.Module"
         return ClassText(self.plan.name, base, lines)
 
@@ -99,7 +102,7 @@ class ClassWriter:
     # forward
 
     def _forward(self) -> list[str]:
-        if self.body.chain is not None or self.body.bare:
+        if self.body.chain is not None or self.body.bare or (self._positional and self._in_turn()):
             return []
         names = self._input_names()
         writer = Forward(self.body, names, self._access, self._number, self._flag)
@@ -109,6 +112,15 @@ class ClassWriter:
         for line in written_lines or ["pass"]:
             lines += _indented(line, 2)
         return lines
+
+    def _in_turn(self) -> bool:
+        """Whether the children are called one after the other, as an ``nn.Sequential`` does by itself."""
+        given = Ref("input", 0)
+        for entry, step in zip_longest(self.body.entries, self.body.steps):
+            if entry is None or step is None or step.key != (entry.name,) or step.arguments != [given] or step.mode:
+                return False
+            given = Ref("value", step.key)
+        return all([ref for _, ref in refs] == [given] for refs in self.body.returns.values())
 
     def _input_names(self) -> list[str]:
         """The network's inputs and a block's by their names; what is read beside them has none."""

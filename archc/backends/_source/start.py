@@ -107,7 +107,8 @@ class _Layers:
         ops = {op for c in classes for op in self.classes[c]}
         layers = [n for n in self.graph.nodes if n.op.name in ops and n.weights]
         call = _call(init, f"module.{weight}")
-        if all(weight in n.weights for n in layers):
+        optional = weight == "bias" and classes != ("nn.Linear",)  # as PyTorch declares it
+        if all(weight in n.weights for n in layers) and not optional:
             return [call]
         return [f"if module.{weight} is not None:", f"{_INDENT}{call}"]
 
@@ -130,7 +131,9 @@ def _by_key(graph: Graph, pattern: str, init: Init) -> list[str]:
     test = next((t for t in _tests(pattern) if _picks(t, graph.state, entries)), None)
     buffers = {e.weight.buffer for e in entries}
     if test is None or len(keys) == 1 or len(buffers) > 1:
-        return [line for b in sorted(buffers) for line in _loop_over([e for e in entries if e.weight.buffer is b], init)]
+        return [
+            line for b in sorted(buffers) for line in _loop_over([e for e in entries if e.weight.buffer is b], init)
+        ]
     source = "self.named_buffers()" if True in buffers else "self.named_parameters()"
     return [
         f"for name, weight in {source}:",

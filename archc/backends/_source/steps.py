@@ -10,13 +10,13 @@ from archc.backends._source.wiring import Key
 Returns = dict[str, list[tuple[str, Ref]]]
 
 
-class Unmergeable(Exception):
+class UnmergeableError(Exception):
     """The two bodies are too unlike for one class."""
 
 
 def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[list[Step], Returns]:
     """The steps of both. Those that only one has are run where a flag says so, and each value of theirs that is used
-    later has a stand-in for the others. Raises Unmergeable.
+    later has a stand-in for the others. Raises UnmergeableError.
     """
     longer = a if len(a.steps) >= len(b.steps) else b
     shorter = b if longer is a else a
@@ -28,7 +28,9 @@ def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[l
         ours = step.present.values
         present = Slot(step.present.label, ours + more if longer is a else more + ours)
         if other is None:
-            steps.append(_copy(step, _padded(step.expression, shorter.size, first=longer is not a), step.arguments, present))
+            steps.append(
+                _copy(step, _padded(step.expression, shorter.size, first=longer is not a), step.arguments, present)
+            )
         else:
             pair = (step, other) if longer is a else (other, step)
             steps.append(_copy(step, _joined(*pair, join), merger.arguments(step, other), present))
@@ -43,14 +45,15 @@ def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[l
 
 
 def _check_defined(steps: list[Step], returns: Returns) -> None:
-    """Whatever is read was computed in that instance, or has a stand-in. Raises Unmergeable."""
+    """Whatever is read was computed in that instance, or has a stand-in. Raises UnmergeableError."""
     always = [True] * len(steps[0].present.values) if steps else []
     defined: dict[Key, list[bool]] = {}
 
     def check(ref: Ref, where: list[bool]) -> None:
-        if ref.kind == "value" and isinstance(ref.key, tuple):
-            if any(needed and not there for needed, there in zip(where, defined[ref.key], strict=True)):
-                raise Unmergeable
+        if ref.kind != "value" or not isinstance(ref.key, tuple):
+            return
+        if any(needed and not there for needed, there in zip(where, defined[ref.key], strict=True)):
+            raise UnmergeableError
 
     for step in steps:
         for argument in step.arguments:
@@ -81,9 +84,9 @@ def _padded(text: Text | None, count: int, *, first: bool) -> Text | None:
 def _joined(a: Step, b: Step, join: Callable[[Text, Text], Text]) -> Text | None:
     alike = a.count == b.count and a.listed == b.listed and a.mode == b.mode and len(a.arguments) == len(b.arguments)
     if not alike or (a.expression is None) != (b.expression is None):
-        raise Unmergeable
+        raise UnmergeableError
     if a.otherwise is not None and b.otherwise is not None and a.otherwise != b.otherwise:
-        raise Unmergeable
+        raise UnmergeableError
     return join(a.expression, b.expression) if a.expression and b.expression else None
 
 
@@ -96,10 +99,10 @@ class _Merger:
         self.in_shorter = {s.key: s for s in shorter.steps}
         shared = [s.key for s in longer.steps if s.key in self.in_shorter]
         if shared != [s.key for s in shorter.steps]:
-            raise Unmergeable
+            raise UnmergeableError
         built = {e.name for e in shorter.entries if e.item is not None}
         if any(s.key[0] in built for s in longer.steps if s.key not in self.in_shorter and len(s.key) == 1):
-            raise Unmergeable  # both have the child, and one leaves it unused
+            raise UnmergeableError  # both have the child, and one leaves it unused
         self.otherwise: dict[Key, Ref] = {}
 
     def arguments(self, a: Step, b: Step) -> list[Argument]:
@@ -109,7 +112,7 @@ class _Merger:
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self._ref(a, b)
         if isinstance(a, Ref) or isinstance(b, Ref) or len(a) != len(b):
-            raise Unmergeable
+            raise UnmergeableError
         return tuple(self._ref(x, y) for x, y in zip(a, b, strict=True))
 
     def _ref(self, a: Ref, b: Ref) -> Ref:
@@ -124,12 +127,12 @@ class _Merger:
             stand_in = self.otherwise.setdefault(a.key, self.in_longer[a.key].otherwise or b)
             if stand_in == b:
                 return a
-        raise Unmergeable
+        raise UnmergeableError
 
     def returns(self) -> Returns:
         a, b = self.longer.returns, self.shorter.returns
         if {m: [n for n, _ in r] for m, r in a.items()} != {m: [n for n, _ in r] for m, r in b.items()}:
-            raise Unmergeable
+            raise UnmergeableError
         return {
             mode: [(name, self._ref(x, y)) for (name, x), (_, y) in zip(refs, b[mode], strict=True)]
             for mode, refs in a.items()
@@ -140,7 +143,7 @@ class _Merger:
         place = {s.key: i for i, s in enumerate(self.longer.steps)}
         for key, ref in self.otherwise.items():
             if isinstance(ref.key, tuple) and ref.kind == "value" and place[ref.key] > place[key]:
-                raise Unmergeable
+                raise UnmergeableError
 
 
 def _through(ref: Ref, steps: Mapping[Key, Step]) -> Ref:

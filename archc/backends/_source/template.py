@@ -26,7 +26,7 @@ ABSENT = _Absent()  # the value of a slot in an instance that has no such place
 
 @dataclass(eq=False)
 class Slot:
-    """A place for a value: ``label`` suggests a name for it, ``values`` has one value for each instance of the body."""
+    """A place for a value: ``label`` suggests a name for it, ``values`` has one for each instance of the body."""
 
     label: str
     values: list[Any]
@@ -47,7 +47,7 @@ def same(a: object, b: object) -> bool:
 
 @dataclass(eq=False)
 class Leaf:
-    """A constructor call. ``made_by`` are the ops that it stands for, one for each instance, which know their defaults."""
+    """A constructor call. ``made_by`` are its ops, one for each instance, which know their defaults."""
 
     cls: Slot
     args: dict[str, Slot]
@@ -57,7 +57,7 @@ class Leaf:
 
 @dataclass(eq=False)
 class Text:
-    """An expression whose numbers are slots: ``pieces`` stand around them. ``atom`` is false where it needs brackets."""
+    """An expression whose numbers are slots: ``pieces`` stand around them. ``atom``: it needs no brackets."""
 
     pieces: tuple[str, ...]
     numbers: list[Slot]
@@ -84,7 +84,7 @@ Item = Leaf | Text | Chain | Space
 
 @dataclass(eq=False)
 class Entry:
-    """A named child. ``filler``: where it is not present an ``nn.Identity`` stands for it. No item: it never is present."""
+    """A named child. ``filler``: where it is not present an ``nn.Identity`` stands for it. No item: it never is."""
 
     name: str
     item: Item | None

@@ -39,7 +39,7 @@ class Wiring:
         self._modes: dict[int, frozenset[Mode]] = {}
         for mode in MODES:
             for node in graph.live(mode):
-                self._modes[id(node)] = self._modes.get(id(node), frozenset()) | {mode}
+                self._modes[id(node)] = BOTH if id(node) in self._modes else frozenset({mode})
         self._interfaces: dict[int, Interface | None] = {}
         self._spans: dict[int, tuple[int, int, int]] = {}
 
