@@ -45,47 +45,42 @@ class Loaded:
         return hashlib.sha256(" ".join([own, *texts]).encode()).hexdigest()
 
 
-_Stamp = tuple[str, int, int]
-_KEPT: dict[_Stamp, Loaded] = {}  # a file is read again only when it has changed
+_KEPT: dict[str, Loaded] = {}  # a file is read again only when it, or one that it uses, has changed
 
 
 def load(path: Path) -> Loaded:
-    """The file and what it uses. Mistakes are in ``diagnostics`` of each."""
-    return _load(path, ())
-
-
-def _load(path: Path, above: tuple[Path, ...]) -> Loaded:
-    collector = Collector()
-    source = Source(library.shown(path), "")
-    text, why = _read(path)
-    source.text = text
-    start = Span(source, 0, 0)
-    if why is not None:
-        too_large = why == "too large"
-        d = errors.file_too_large(start, limits.FILE_BYTES) if too_large else errors.unreadable(start, why)
-        return Loaded(path, source, None, [d])
-    stamp = _stamp(path, source.name)
-    if stamp in _KEPT and all(_unchanged(f) for f in _KEPT[stamp].everything()):
-        return _KEPT[stamp]
-    spec = read_spec(source, collector)
-    loaded = Loaded(path, source, spec, [])
-    for use in spec.uses if spec is not None else []:
-        loaded.used.append((use, _used(use, path, (*above, path.resolve()), collector)))
-    loaded.diagnostics = collector.diagnostics
-    if not above:
-        _KEPT[stamp] = loaded
+    """The file and what it uses, each once. Mistakes are in ``diagnostics`` of each."""
+    key = f"{path.resolve()} {library.shown(path)}"
+    kept = _KEPT.get(key)
+    if kept is not None and all(_unchanged(f) for f in kept.everything()):
+        return kept
+    loaded = _load(path, (), {})
+    _KEPT[key] = loaded
     return loaded
 
 
-def _stamp(path: Path, name: str) -> _Stamp:
-    status = path.stat()
-    return f"{path.resolve()} {name}", status.st_mtime_ns, status.st_size
+def _load(path: Path, above: tuple[Path, ...], read: dict[Path, Loaded]) -> Loaded:
+    """``above`` are the files that led here, ``read`` those that were read on the way."""
+    if (resolved := path.resolve()) in read:
+        return read[resolved]
+    collector = Collector()
+    source = Source(library.shown(path), "")
+    source.text, why = _read(path)
+    loaded = read[resolved] = Loaded(path, source, None, collector.diagnostics)
+    if why is not None:
+        start, too_large = Span(source, 0, 0), why == "too large"
+        collector.add(errors.file_too_large(start, limits.FILE_BYTES) if too_large else errors.unreadable(start, why))
+        return loaded
+    loaded.spec = read_spec(source, collector)
+    for use in loaded.spec.uses if loaded.spec is not None else []:
+        loaded.used.append((use, _used(use, path, (*above, resolved), read, collector)))
+    return loaded
 
 
 def _unchanged(file: Loaded) -> bool:
-    """Whether a used file is as it was read; its text is compared, for times can lie."""
+    """Whether a file is as it was read (its text, for times can lie), and lacks no file that may be there now."""
     text, why = _read(file.path)
-    return why is None and text == file.source.text
+    return why is None and text == file.source.text and all(used is not None for _, used in file.used)
 
 
 def _read(path: Path) -> tuple[str, str | None]:
@@ -103,18 +98,20 @@ def _read(path: Path) -> tuple[str, str | None]:
         return "", (error.strerror or str(error)).lower()
 
 
-def _used(use: Use, path: Path, above: tuple[Path, ...], collector: Collector) -> Loaded | None:
+def _used(
+    use: Use, path: Path, above: tuple[Path, ...], read: dict[Path, Loaded], collector: Collector
+) -> Loaded | None:
     name, span = use.path.text, use.path.span
     if name.startswith("."):
         found: Path | None = path.parent / name
         assert found is not None
         folder = found.parent
-        known = [f"{name.rpartition('/')[0]}/{p.name}" for p in folder.glob("*.y*ml")] if folder.is_dir() else []
+        known = [f"{name.rpartition('/')[0]}/{p.name}" for p in folder.glob("*.y*ml")] if os.path.isdir(folder) else []
         if found.suffix not in library.SUFFIXES:  # no other file is a spec's business
             found = Path(f"{found}.yaml")
     else:
         found, known = library.used_file(name), library.used_names()
-    if found is None or not found.exists():
+    if found is None or not os.path.exists(found):
         collector.add(errors.no_such_file(span, name, known))
         return None
     if found.resolve() in above:
@@ -124,4 +121,4 @@ def _used(use: Use, path: Path, above: tuple[Path, ...], collector: Collector) -
     if len(above) >= limits.NESTING // 2:
         collector.add(errors.nested_too_deeply(span, limits.NESTING // 2))
         return None
-    return _load(found, above)
+    return _load(found, above, read)

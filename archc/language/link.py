@@ -57,7 +57,7 @@ class Linker:
                     found[name.text] = theirs[name.text]
                 else:
                     found[name.text] = POISON  # what calls it is silent
-                    if theirs is not None:
+                    if theirs is not None and not _lost(used, name.text):
                         self.collector.add(errors.block_missing(name.span, name.text, use.path.text, list(theirs)))
         return found
 
@@ -70,6 +70,12 @@ class Linker:
             assert env.outer is not None
             self.blocks_of[id(file)] = {n: b for n, b in env.outer.names.items() if n in spec.blocks}
         return self.blocks_of[id(file)]
+
+
+def _lost(file: Loaded | None, name: str) -> bool:
+    """Whether a block is missing because of a mistake already reported."""
+    spec = file.spec if file is not None else None
+    return spec is not None and name in spec.broken_blocks | spec.lost
 
 
 def bind(bindings: Bindings, env: Env, scope: Scope | None, evaluator: Evaluator) -> None:

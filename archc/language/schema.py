@@ -62,7 +62,7 @@ class _Reader:
         spec = self.spec
         written = {k.text for k, _ in tree.entries}
         misspelled = not written <= {*_KEYS, *SECTIONS, "input"}  # what is missing may be what was meant
-        if written.isdisjoint(SECTIONS) and inputs is None and spec.blocks:
+        if written.isdisjoint(SECTIONS) and inputs is None and "blocks" in written:
             for key, _ in tree.entries:
                 if key.text in ("variants", "outputs", "train_outputs", "expect", "init", "preprocess", "labels"):
                     self.collector.add(errors.key_without_network(key.span, key.text))
@@ -144,6 +144,8 @@ class _Reader:
             self.spec.uses.append(Use(path, scalars))
 
     def blocks(self, key: Scalar, value: Node) -> None:
+        if isinstance(value, Mapping) and value.broken:
+            self.lose(value)
         for header, node in self.mapping(key, value, "unit(width): conv(width, 3)"):
             found = read_header(header, self.collector)
             body = self.bodies.body(node, f"the block `{header.text}`")
