@@ -27,7 +27,10 @@ class Origin:
 
 @dataclass(eq=False, slots=True)
 class Tensor:
-    """A value that flows. ``producer`` is None for an input of the network; ``index`` is its place among the producer's outputs."""
+    """A value that flows.
+
+    ``producer`` is None for an input of the network; ``index`` is its place among the producer's outputs.
+    """
 
     shape: Shape
     producer: Node | None = None
@@ -101,7 +104,10 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class InitRule:
-    """One entry of ``init``. ``ops`` are op names, or ``pattern`` is over whole state_dict keys with ``*`` for any text."""
+    """One entry of ``init``.
+
+    ``ops`` are op names, or ``pattern`` is over whole state_dict keys with ``*`` for any text.
+    """
 
     ops: tuple[str, ...]
     pattern: str | None
@@ -162,7 +168,7 @@ class Graph:
 
     @cached_property
     def state(self) -> list[Entry]:
-        """The entries of the state_dict, in PyTorch's order: in each module its own parameters first, then its children."""
+        """The entries of the state_dict, in PyTorch's order: a module's own parameters, then its children's."""
 
         def walk(module: Module) -> Iterator[Entry]:
             own = [c for c in module.children.values() if isinstance(c, Node) and "" in c.weights]
