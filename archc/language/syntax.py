@@ -16,6 +16,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Source, Span
 from archc.language import limits
+from archc.language.alignment import align
 
 CONSTANTS: dict[str, Any] = {
     "true": True, "True": True, "false": False, "False": False, "null": None, "None": None, "~": None, "": None,
@@ -34,13 +35,24 @@ class Scalar:
     plain: bool
     span: Span
     exact: bool
+    places: list[int] | None = None  # of its characters where it is not exact; once they were asked for
 
     def part(self, start: int, end: int) -> Span:
         """The place of characters ``start`` to ``end`` of the text; the whole where that can't be told."""
         if not self.exact:
-            return self.span
+            return self.aligned(start, end)
         shift = 0 if self.plain else 1
         return self.span.part(start + shift, end + shift)
+
+    def aligned(self, start: int, end: int) -> Span:
+        if self.places is None:
+            self.places = align(self.text, self.span.text) or []
+        if not self.places:
+            return self.span
+        text, begin, stop = self.span.source.text, self.span.start, self.places[end]
+        while stop > self.places[start] and text[begin + stop - 1].isspace():
+            stop -= 1
+        return self.span.part(self.places[start], stop)
 
     @property
     def value(self) -> Any:

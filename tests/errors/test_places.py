@@ -32,9 +32,9 @@ def test_place(tmp_path: Path, comment: str, end: str, mark: bytes) -> None:
         ('"conv(8, 3, padd=1)"', "padd"),
         ("conv(数, 3)", "数"),
         ("conv([8, '数'][0], 3, padd=1)", "padd"),
-        ("'conv(8, ''3'', 3)'", "'conv(8, ''3'', 3)'"),  # with escapes there is no telling, so the whole is marked
-        ('"conv(8,\\x20 3, padd=1)"', '"conv(8,\\x20 3, padd=1)"'),
-        (">\n    conv(8,\n    3, padd=1)", ">\n    conv(8,\n    3, padd=1)"),
+        ("'conv(8, ''3'', 3)'", "''3''"),
+        ('"conv(8,\\x20 3, padd=1)"', '"conv(8,\\x20 3, padd=1)"'),  # with such escapes there is no telling
+        (">\n    conv(8,\n    3, padd=1)", "padd"),
     ],
 )
 def test_place_in_a_value(tmp_path: Path, value: str, marked: str) -> None:
