@@ -91,25 +91,12 @@ body:
     assert lines[-1] == "Edit the spec, not this file."
 
 
-LONG = [
-    "self.a = nn.Sequential(OrderedDict([('a', nn.Conv2d(3, 64, 7)), ('b', nn.Conv2d(3, 64, 7)), ('c', nn.Conv2d(3, 64, 7))]))",
-    "self.b = nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)) if flag else 0",
-    "self.c = nn.Sequential(*(Unit(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2) for _ in range(12)))",
-    "self.d = nn.Sequential(*([Unit(in_channels, out_channels, kernel, stride=stride)] if flag else []), nn.BatchNorm2d(width))",
-    "self.add_module('0', nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride), nn.BatchNorm2d(4 * width), nn.ReLU()))",
-    "self.e = nn.ModuleDict({'a': nn.Conv2d(in_channels, out, kernel, stride, padding=2), 'b': nn.BatchNorm2d(out_channels)})",
-    "return {'logits': logits, 'one': one_of_the_auxiliary_heads, 'two': two_of_the_auxiliary_heads, 'three': the_last_of_them}",
-    "return torch.cat([one_of_the_branches, two_of_the_branches, three_of_the_branches, four_of_the_branches, the_last_one], 1)",
-    "x = one_of_the_many_branches + two_of_the_many_branches + three_of_the_many_branches + four_of_the_many_branches + last",
-    "return one_of_the_many_branches, two_of_the_many_branches, three_of_the_many_branches, four_of_the_many_branches, the_last",
-    "one_of_the_many_branches, two_of_the_many_branches, three_of_the_many_branches, four_of_the_many_branches = self.body(x)",
-    "self.f = nn.Parameter(torch.tensor((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)))",
-]
+LONG = (Path(__file__).parent / "long_statements.txt").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("quoted", LONG)
-def test_long_statements_break_as_ruff_breaks_them(quoted: str, tmp_path: Path) -> None:
-    statement = quoted.replace("'", '"')
+@pytest.mark.parametrize("statement", LONG)
+def test_long_statements_break_as_ruff_breaks_them(statement: str, tmp_path: Path) -> None:
+    assert len(statement) > 112
     lines = lay_out(statement, indent=8)
     assert max(map(len, lines)) <= 120
     text = "class A:\n    def f(self, x):\n" + "\n".join(lines) + "\n"

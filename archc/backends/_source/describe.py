@@ -104,6 +104,7 @@ class Describer:
         for unit in self.wiring.units(module):
             self._step(body, unit, module, refs)
         self._returns(body, module, refs)
+        _prune(body)
         return body
 
     def bare(self, module: Module) -> Body:
@@ -223,6 +224,17 @@ class Describer:
         ]
         names = tuple(_name(t, module) for t in interface.outputs) if len(interface.outputs) > 1 else None
         return Step(key, None, arguments, names, interface.as_list, "", present)
+
+
+def _prune(body: Body) -> None:
+    """Leave out steps whose results lead nowhere, as there are in a container that no output needs."""
+    needed = {ref.key for refs in body.returns.values() for _, ref in refs}
+    kept: list[Step] = []
+    for step in reversed(body.steps):
+        if step.hollow or step.key in needed:
+            kept.append(step)
+            needed.update(r.key for a in step.arguments for r in (a if isinstance(a, tuple) else (a,)))
+    body.steps = kept[::-1]
 
 
 def _outputs(wiring: Wiring, child: Node | Module) -> tuple[Tensor, ...]:
