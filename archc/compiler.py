@@ -217,7 +217,7 @@ class _Compilation:
         inputs = {name: Tensor(Shape(dims), name=name) for name, dims in shapes.items()}
         root = Module("", "", "root", None, None, inputs=tuple(inputs.values()))
         known: dict[str, Value] = dict(inputs) or {"x": UNKNOWN}  # without any, that was reported
-        start = None if spec.named_inputs else next(iter(known.values()))
+        start = None if spec.named_inputs and inputs else next(iter(known.values()))
         scope = Scope(root, Children(), None, known, start)
         scope.children.lost += [re.escape(name.partition(".")[0]) for name in spec.lost]
         sections: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ from archc.graph.graph import Graph, InitRule, Module, Node, Tensor
 from archc.language import limits
 from archc.language.bodies import (
     BadReference,
+    BrokenBody,
     Child,
     EntriesBody,
     Entry,
@@ -79,6 +80,8 @@ class Outputs:
             self.output(entry, env)
 
     def output(self, child: Child, env: Env) -> None:
+        if isinstance(child.body, BrokenBody):
+            raise Poisoned
         if child.key is None or not isinstance(child.body, ReferenceBody):
             self.evaluator.fail(errors.unknown_output(child.span))
         key = self.expander.read(child.key, self.scope, env)
@@ -86,6 +89,8 @@ class Outputs:
             self.evaluator.fail(errors.doubled_child(child.span, key.name, self.spans[key.name]))
         if key.references is not None or not key.name:
             self.evaluator.fail(errors.unknown_output(child.span))
+        if key.name in self.scope.inputs:  # an ONNX graph can't have both
+            self.evaluator.fail(errors.child_named_as_input(child.span, key.name))
         self.spans[key.name] = child.span
         self.lost.add(key.name)
         self.found[key.name] = self.tensor(child.body.scalar, env)
@@ -281,7 +286,7 @@ def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int,
         return {}
     if node.broken:
         return {}
-    by_input = len(shapes) > 1 or (spec.named_inputs and all(isinstance(v, Mapping) for _, v in node.entries))
+    by_input = len(shapes) > 1 or (bool(node.entries) and all(isinstance(v, Mapping) for _, v in node.entries))
     found: dict[str, Any] = {}
     for name, part, span in [(k.text, v, k.span) for k, v in node.entries] if by_input else [("", node, node.span)]:
         if name and name not in shapes:

@@ -56,6 +56,8 @@ class _Reader:
                 self.lose(value)
         if inputs is not None:
             self.spec.shapes, self.spec.named_inputs = read_shapes(inputs, collector)
+            if isinstance(inputs, Mapping):
+                self.spec.lost.update(name.text for name, _ in inputs.entries if name.text not in self.spec.shapes)
         self.check_whole(tree, inputs)
 
     def check_whole(self, tree: Mapping, inputs: Node | None) -> None:
@@ -240,7 +242,7 @@ def _header_name(header: Scalar) -> str:
 
 
 def read_shapes(node: Node, collector: Collector) -> tuple[dict[str, tuple[int, ...]], bool]:
-    """`input`: one shape, or a mapping of names to shapes; and whether they have names."""
+    """`input`: one shape, or a mapping of names to shapes; and whether they have names other than the one `x`."""
     if isinstance(node, Mapping):
         shapes: dict[str, tuple[int, ...]] = {}
         if not node.entries and not node.broken:
@@ -252,7 +254,7 @@ def read_shapes(node: Node, collector: Collector) -> tuple[dict[str, tuple[int, 
             shape = _shape(value, collector)
             if shape is not None:
                 shapes[name.text] = shape
-        return shapes, True
+        return shapes, [name.text for name, _ in node.entries] != ["x"]
     shape = _shape(node, collector)
     return ({} if shape is None else {"x": shape}), False
 

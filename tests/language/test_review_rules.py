@@ -66,3 +66,14 @@ def test_nested_control_counts_as_depth(spec: Spec) -> None:
         lines += ["  " * (i + 2) + f"z{i}: relu", "  " * (i + 2) + "if n:"]
     lines += ["  " * 57 + "a: b(n + 1)", "body:", "  - b(1)"]
     assert spec.mistake("\n".join(lines))[0] == "too-deep"
+
+
+def test_one_input_called_x_is_the_one_without_a_name(spec: Spec) -> None:
+    text = "input: {x: [3, 8, 8]}\nbody:\n  a: relu\n  b <- x: conv(x.channels, 1)\npreprocess: {x: {mean: 0.5}}"
+    assert spec.reads(text) == {"a": ["x"], "b": ["x"]}
+    assert spec.graph(text).preprocess["x"]["mean"] == 0.5
+
+
+def test_an_output_is_not_called_like_an_input(spec: Spec) -> None:
+    """ONNX has one space of names for both."""
+    assert spec.mistake("body:\n  a: relu\noutputs: {x: a}") == ("doubled-name", "x")

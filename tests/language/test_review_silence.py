@@ -84,3 +84,16 @@ def test_a_misspelled_input_is_not_missing_too(tmp_path: Path) -> None:
     with pytest.raises(archc.CompileError) as caught:
         archc.compile(path)
     assert [d.code for d in caught.value.diagnostics] == ["unknown-key"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: {}\nbody: relu",
+        "input: {a: [3, 8, 8], b: []}\nbody:\n  c <- a, b: concat",
+        "input: {a: [3, x, 8]}\nbody:\n  c <- a: relu",
+        "body:\n  a: relu\noutputs:\n  y: a\n  z:",
+    ],
+)
+def test_what_an_input_or_output_lacks_is_reported_once(spec: Spec, text: str) -> None:
+    assert len(spec.mistakes(text)) == 1
