@@ -22,6 +22,8 @@ CONSTANTS: dict[str, Any] = {
     "true": True, "True": True, "false": False, "False": False, "null": None, "None": None, "~": None, "": None,
 }  # fmt: skip
 _INTEGER = re.compile(r"[-+]?[0-9]+")
+_BASED = re.compile(r"0x[0-9a-fA-F]{1,15}|0o[0-7]{1,20}")
+_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _EVENTS: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 _PARSER: Any = getattr(yaml, "CLoader", yaml.Loader)  # only its event parser is used
@@ -65,6 +67,8 @@ class Scalar:
             return int(self.text)
         if _FLOAT.fullmatch(self.text):
             return float(self.text)
+        if _BASED.fullmatch(self.text):
+            return int(self.text, 0)
         return self.text
 
     @property
@@ -251,6 +255,8 @@ class _Composer:
 
     def refuse_large(self, node: Scalar) -> None:
         """A number that is none of 64 bits would be text, or infinite, without a word."""
+        if node.plain and _NO_NUMBER.fullmatch(node.text):
+            self.collector.add(errors.no_value(node.span, "this is no finite real number"))
         if not node.plain or not _FLOAT.fullmatch(node.text):
             return
         value = node.value
