@@ -2,7 +2,7 @@
 
 Krizhevsky, Sutskever and Hinton, NIPS 2012; layers of Zhang et al., Dive into Deep Learning, section 8.1
 
-Written by archc 0.1.0 from specs/models/alexnet_d2l.yaml:alexnet_d2l (sha256 812263b9dba6).
+Written by archc 0.1.0 from specs/models/alexnet_d2l.yaml:alexnet_d2l (sha256 972ea4fd4ed7).
 Edit the spec, not this file.
 """
 

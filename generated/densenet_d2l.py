@@ -3,7 +3,7 @@
 Huang et al., Densely Connected Convolutional Networks, CVPR 2017; sizes of Zhang et al., Dive into Deep Learning,
 section 8.7
 
-Written by archc 0.1.0 from specs/models/densenet_d2l.yaml:densenet_d2l (sha256 803f0180caaf).
+Written by archc 0.1.0 from specs/models/densenet_d2l.yaml:densenet_d2l (sha256 fbfbd89c1a35).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 Szegedy et al., Going Deeper with Convolutions, CVPR 2015, table 1; Zhang et al., Dive into Deep Learning, section
 8.4
 
-Written by archc 0.1.0 from specs/models/googlenet_d2l.yaml:googlenet_d2l_imagenet (sha256 8b60ce3399d7).
+Written by archc 0.1.0 from specs/models/googlenet_d2l.yaml:googlenet_d2l_imagenet (sha256 bbadf1a1a269).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings of the IEEE 1998, figure 2;
 layers and keys of the machine learning course's LAB 8, section 3
 
-Written by archc 0.1.0 from specs/models/lenet.yaml:lenet5_mnist (sha256 6f26d800b3bd).
+Written by archc 0.1.0 from specs/models/lenet.yaml:lenet5_mnist (sha256 8c85fe34ecb8).
 Edit the spec, not this file.
 """
 

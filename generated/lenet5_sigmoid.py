@@ -3,7 +3,7 @@
 LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings of the IEEE 1998, figure 2;
 layers of Zhang et al., Dive into Deep Learning, section 7.6
 
-Written by archc 0.1.0 from specs/models/lenet_d2l.yaml:lenet5_sigmoid (sha256 e99b7fbb6577).
+Written by archc 0.1.0 from specs/models/lenet_d2l.yaml:lenet5_sigmoid (sha256 f54084cf8017).
 Edit the spec, not this file.
 """
 

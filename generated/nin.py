@@ -2,7 +2,7 @@
 
 Lin, Chen and Yan, Network In Network, ICLR 2014; sizes of Zhang et al., Dive into Deep Learning, section 8.3
 
-Written by archc 0.1.0 from specs/models/nin.yaml:nin (sha256 63f82fa88d92).
+Written by archc 0.1.0 from specs/models/nin.yaml:nin (sha256 1da3bd937ac8).
 Edit the spec, not this file.
 """
 

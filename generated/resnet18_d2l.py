@@ -3,7 +3,7 @@
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; Zhang et al., Dive into Deep Learning,
 section 8.6
 
-Written by archc 0.1.0 from specs/models/resnet_d2l.yaml:resnet18_d2l (sha256 5acf80c5ab17).
+Written by archc 0.1.0 from specs/models/resnet_d2l.yaml:resnet18_d2l (sha256 e1f00a01945c).
 Edit the spec, not this file.
 """
 
@@ -23,7 +23,9 @@ class Basic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(y)) + self.downsample(x))
+        y = self.bn2(self.conv2(y))
+        y += self.downsample(x)
+        return self.relu(y)
 
 
 class ResNet18D2l(nn.Module):

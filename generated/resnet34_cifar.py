@@ -3,7 +3,7 @@
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; layers of the DigitalOcean Community
 tutorial on ResNet-34 for CIFAR-10
 
-Written by archc 0.1.0 from specs/models/resnet_cifar.yaml:resnet34_cifar (sha256 1738b8ef43af).
+Written by archc 0.1.0 from specs/models/resnet_cifar.yaml:resnet34_cifar (sha256 940ef102800a).
 Edit the spec, not this file.
 """
 
@@ -27,7 +27,9 @@ class Basic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(y)) + self.downsample(x))
+        y = self.bn2(self.conv2(y))
+        y += self.downsample(x)
+        return self.relu(y)
 
 
 class ResNet34Cifar(nn.Module):

@@ -3,7 +3,7 @@
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; Xie et al., Aggregated Residual
 Transformations, CVPR 2017; Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016
 
-Written by archc 0.1.0 from specs/models/resnet.yaml:resnext101_64x4d (sha256 ebf723b5afc6).
+Written by archc 0.1.0 from specs/models/resnet.yaml:resnext101_64x4d (sha256 f17f15584708).
 Edit the spec, not this file.
 """
 
@@ -34,7 +34,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu1(self.bn1(self.conv1(x)))
         y = self.relu2(self.bn2(self.conv2(y)))
-        return self.relu(self.bn3(self.conv3(y)) + self.downsample(x))
+        y = self.bn3(self.conv3(y))
+        y += self.downsample(x)
+        return self.relu(y)
 
 
 class ResNeXt101_64x4d(nn.Module):

@@ -2,7 +2,7 @@
 
 Ronneberger, Fischer and Brox, U-Net, MICCAI 2015, figure 1; padded and with batch norm
 
-Written by archc 0.1.0 from specs/models/unet.yaml:unet_small (sha256 033bf57f6a16).
+Written by archc 0.1.0 from specs/models/unet.yaml:unet_small (sha256 6fcc26799b08).
 Edit the spec, not this file.
 """
 

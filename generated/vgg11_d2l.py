@@ -3,7 +3,7 @@
 Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015, configuration
 A; Zhang et al., Dive into Deep Learning, section 8.2
 
-Written by archc 0.1.0 from specs/models/vgg_d2l.yaml:vgg11_d2l (sha256 21ded158910b).
+Written by archc 0.1.0 from specs/models/vgg_d2l.yaml:vgg11_d2l (sha256 d6536d45cee7).
 Edit the spec, not this file.
 """
 
