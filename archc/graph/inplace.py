@@ -1,21 +1,31 @@
-"""Which activations may write into their input's memory."""
+"""Which activations and sums may write into their input's memory."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from archc.graph.graph import Graph, Node
+from archc.graph.graph import Graph, Node, Tensor
+from archc.ops.base import TorchExpression
 
 
 def inplace_nodes(graph: Graph) -> frozenset[Node]:
-    """The nodes whose module may run with ``inplace=True`` in both modes without changing any result or gradient.
+    """The nodes that may overwrite their first input in both modes without changing any result or gradient.
 
-    The tensor that such a node overwrites is fresh memory (no view, no weight, no input of the network), is read by
+    That tensor is fresh memory (no view of what something else reads, no weight, no input of the network), is read by
     this node alone, is no output of the network, and is not kept by autograd for the backward of what made it.
     """
-    uses = Counter(id(t) for node in graph.nodes for t in node.inputs)
-    outputs = {id(t) for mode in (graph.outputs, graph.train_outputs) for t in mode.values()}
-    return frozenset(n for n in graph.nodes if n.op.inplace and _may_overwrite(n, uses, outputs))
+    finder = _Finder(graph)
+    return frozenset(n for n in graph.nodes if _overwrites(n) and finder.is_fresh(n.inputs[0]))
+
+
+def _overwrites(node: Node) -> bool:
+    """Whether the op has a form that works in place."""
+    if node.op.inplace and not node.op.view:
+        return len(node.inputs) == 1 and not _bends_back(node)
+    if len(node.inputs) != 2 or node.output.shape != node.inputs[0].shape:
+        return False
+    form = node.op.torch(*(t.shape for t in node.inputs))
+    return isinstance(form, TorchExpression) and form.augmented is not None
 
 
 def _bends_back(node: Node) -> bool:
@@ -23,11 +33,23 @@ def _bends_back(node: Node) -> bool:
     return any(isinstance(value, int | float) and value < 0 for value in node.op.given().values())
 
 
-def _may_overwrite(node: Node, uses: Counter[int], outputs: set[int]) -> bool:
-    if len(node.inputs) != 1 or node.op.view or _bends_back(node):
+class _Finder:
+    """Knows who reads what."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.uses = Counter(id(t) for node in graph.nodes for t in node.inputs)
+        self.outputs = {id(t) for mode in (graph.outputs, graph.train_outputs) for t in mode.values()}
+
+    def is_fresh(self, tensor: Tensor) -> bool:
+        """Whether one node reads the tensor, and nothing else its memory."""
+        while self.uses[id(tensor)] == 1 and id(tensor) not in self.outputs:
+            made = tensor.producer
+            if made is None or made.op.keeps_output or "" in made.weights:
+                return False
+            if not made.op.view:
+                return True
+            # What passes a tensor on whole (dropout in eval, say) is followed to where that comes from.
+            if made.many or len(made.inputs) != 1 or tensor.shape != made.inputs[0].shape:
+                return False
+            (tensor,) = made.inputs
         return False
-    (tensor,) = node.inputs
-    producer = tensor.producer
-    if producer is None or producer.op.view or producer.op.keeps_output or "" in producer.weights:
-        return False
-    return uses[id(tensor)] == 1 and id(tensor) not in outputs

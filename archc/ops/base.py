@@ -123,11 +123,15 @@ class TorchModule:
 
 @dataclass(frozen=True, slots=True)
 class TorchExpression:
-    """A stateless expression over the inputs: ``TorchExpression("{0} + {1}", atom=False)``, which needs brackets."""
+    """A stateless expression over the inputs: ``TorchExpression("{0} + {1}", atom=False)``, which needs brackets.
+
+    ``augmented`` is the statement that leaves the result in the first input, where that has the result's shape.
+    """
 
     template: str
     atom: bool = True
     helper: str | None = None
+    augmented: str | None = None
 
 
 class OnnxEmitter(Protocol):

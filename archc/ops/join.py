@@ -107,6 +107,7 @@ class Elementwise(Op):
     """
 
     symbol: ClassVar[str]
+    augments: ClassVar[bool] = False  # the backward needs neither input, so that the first may be overwritten
     onnx_type: ClassVar[str]
     arity = None
 
@@ -128,7 +129,9 @@ class Elementwise(Op):
     def torch(self, *inputs: Shape) -> TorchExpression:
         if len(inputs) == 1:
             return TorchExpression("{0}.clone()")
-        return TorchExpression(f" {self.symbol} ".join(f"{{{i}}}" for i in range(len(inputs))), atom=False)
+        template = f" {self.symbol} ".join(f"{{{i}}}" for i in range(len(inputs)))
+        augmented = f"{{0}} {self.symbol}= {{1}}" if self.augments and len(inputs) == 2 else None
+        return TorchExpression(template, atom=False, augmented=augmented)
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         return [reduce(lambda a, b: e.node(self.onnx_type, [a, b])[0], inputs)]
@@ -139,6 +142,7 @@ class Add(Elementwise):
     """The sum of all inputs, broadcast. ``torch.add``; residual connections: He et al. 2016."""
 
     symbol = "+"
+    augments = True
     onnx_type = "Add"
     keeps_input = False
     examples = (

@@ -1,4 +1,4 @@
-"""Random specs: blocks called many times with other arguments, wired at random. All maps are 8 × 6 × 6: any wiring fits."""
+"""Random specs: blocks called many times, wired at random. All maps are 8 × 6 × 6, so that any wiring fits."""
 
 from __future__ import annotations
 

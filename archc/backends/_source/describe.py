@@ -205,12 +205,13 @@ class Describer:
 
     def _node_step(self, key: Key, node: Node, refs: Mapping[int, Ref]) -> Step:
         form = node.op.torch(*_shapes(node))
-        expression: Text | None = None
-        if isinstance(form, TorchExpression):
-            expression = self._text(node, form)
+        expression = self._text(node, form) if isinstance(form, TorchExpression) else None
         names = tuple(node.name for _ in node.outputs) if node.many else None
         arguments: list[Argument] = [refs[id(t)] for t in node.inputs]
-        return Step(key, expression, arguments, names, node.many, "", Slot(node.name, [True]))
+        step = Step(key, expression, arguments, names, node.many, "", Slot(node.name, [True]))
+        if isinstance(form, TorchExpression) and form.augmented is not None:
+            step.augmented, step.overwrites = form.augmented, [node in self.in_place]
+        return step
 
     def _call(self, key: Key, module: Module, refs: Mapping[int, Ref]) -> Step:
         present = Slot(key[-1], [True])

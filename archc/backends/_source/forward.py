@@ -149,6 +149,9 @@ class Forward:
     def _step(self, step: Step) -> None:
         place: Place = ("value", step.key)
         refs = refs_of(step)
+        if step.in_place and refs[0].kind != "member" and refs[0].index is None:
+            self._augment(step, *refs)
+            return
         needed = list(dict.fromkeys(p for r in refs if (p := place_of(r)) in self.pending))
         if needed:
             in_order = self.pending[len(self.pending) - len(needed) :] == needed
@@ -166,6 +169,23 @@ class Forward:
         self.pending.append(place)
         if self.usage.total[place] != 1 or step.results is not None:
             self._flush()
+
+    def _augment(self, step: Step, first: Ref, other: Ref) -> None:
+        """``y += …``: the result lies where the first argument lay."""
+        assert step.augmented is not None
+        inline = len(self.pending) > 1 and self.pending[-1] == place_of(other)
+        inline = inline or (place_of(first) not in self.pending and self.pending == [place_of(other)])
+        self._flush(keep=int(inline))
+        name = self._read(first)
+        self.lines.append(_INDENT * self.depth + step.augmented.format(name, self._read(other, bare=True)))
+        self.pending.clear()
+        self._used(place_of(first))
+        self._used(place_of(other))
+        place: Place = ("value", step.key)
+        target = self.targets.get(place, name)
+        if target != name:
+            self.lines.append(f"{_INDENT * self.depth}{target} = {name}")
+        self.values[place] = self.held[place] = _Value(step, target)
 
     def _too_long(self, step: Step, needed: list[Place]) -> bool:
         """Whether a line with the step in it would be too wide, or nest too many calls."""
@@ -209,9 +229,9 @@ class Forward:
 
     # variables
 
-    def _flush(self) -> None:
-        """Give every pending value a variable, in the order in which they were computed."""
-        while self.pending:
+    def _flush(self, keep: int = 0) -> None:
+        """Give every pending value but the last ``keep`` a variable, in the order in which they were computed."""
+        while len(self.pending) > keep:
             place = self.pending.pop(0)
             value = self.values[place]
             if self.usage.total[place] == 0:
@@ -227,7 +247,8 @@ class Forward:
         assert step is not None
         if step.results is not None and not step.listed:
             return self._unpacked(step.results)
-        if place not in self.usage.wanted and self.usage.passed_on(place):
+        passed_on = self.usage.passed_on(place) or place in self.usage.accumulated
+        if place not in self.usage.wanted and passed_on:
             return self._passing()
         wanted = local(self.usage.wanted.get(place) or _named(step.key))
         return self._passing() if wanted is None else self._fresh(wanted)

@@ -31,6 +31,8 @@ def absorb(body: Body, other: Body) -> None:
         slot.values += more.values
     for leaf, more in zip(leaves(body.entries), leaves(other.entries), strict=True):
         leaf.made_by += more.made_by
+    for step, also in zip(body.steps, other.steps, strict=True):
+        step.overwrites += also.overwrites
     body.modules += other.modules
     body.inputs += other.inputs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from archc.backends._source.template import ABSENT, Argument, Body, Ref, Slot, Step, Text
 from archc.backends._source.wiring import Key
@@ -36,6 +37,7 @@ def merge_steps(a: Body, b: Body, join: Callable[[Text, Text], Text]) -> tuple[l
             steps.append(_copy(step, _joined(*pair, join), merger.arguments(step, other), present))
             steps[-1].hollow = step.hollow and other.hollow
             steps[-1].otherwise = step.otherwise or other.otherwise
+            steps[-1].overwrites = step.overwrites + other.overwrites
     returns = merger.returns()
     merger.check_order()
     for step in steps:
@@ -68,9 +70,7 @@ def _check_defined(steps: list[Step], returns: Returns) -> None:
 
 
 def _copy(step: Step, expression: Text | None, arguments: list[Argument], present: Slot) -> Step:
-    return Step(
-        step.key, expression, arguments, step.results, step.listed, step.mode, present, step.otherwise, step.hollow
-    )
+    return replace(step, expression=expression, arguments=arguments, present=present)
 
 
 def _padded(text: Text | None, count: int, *, first: bool) -> Text | None:

@@ -118,6 +118,12 @@ class Step:
     present: Slot
     otherwise: Ref | None = None
     hollow: bool = False  # gives its input, in all instances
+    augmented: str | None = None  # the statement that leaves the result in the first argument
+    overwrites: list[bool] = field(default_factory=list[bool])  # whether that may be done, where the step is there
+
+    @property
+    def in_place(self) -> bool:
+        return self.augmented is not None and all(self.overwrites)
 
     @property
     def count(self) -> int | None:

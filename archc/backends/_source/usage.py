@@ -59,6 +59,11 @@ class Usage:
         return self.total[place] == 1 and len(readers) == 1 and len(refs_of(readers[0])) == 1
 
     @cached_property
+    def accumulated(self) -> set[Place]:
+        """The values that another is added to in place."""
+        return {place_of(refs_of(step)[0]) for step in self.body.steps if step.in_place}
+
+    @cached_property
     def wanted(self) -> dict[Place, str]:
         """The names of the network's outputs, which their values would like to have."""
         wanted: dict[Place, str] = {}
