@@ -18,19 +18,15 @@ from archc.graph.graph import Graph, Module, Tensor
 from archc.graph.initial import matches
 from archc.graph.verify import verify
 from archc.language import library
-from archc.language.evaluate import Evaluator, Exhausted
+from archc.language.evaluate import Evaluator
 from archc.language.expand import Expander
 from archc.language.files import Loaded, load
-from archc.language.finish import (
-    Outputs,
-    only_output,
-    read_init,
-    read_labels,
-    read_preprocess,
-    warn_unused,
-)  # fmt: skip
+from archc.language.finish import read_labels, read_preprocess, warn_unused
 from archc.language.given import as_shape, as_value
+from archc.language.initialisers import read_init
 from archc.language.link import Linker
+from archc.language.outputs import Outputs, only_output
+from archc.language.reporting import Exhausted
 from archc.language.schema import check_param, read_shapes
 from archc.language.scope import UNKNOWN, Children, Scope, Value
 from archc.language.spec import SECTIONS, Spec
@@ -232,8 +228,8 @@ class _Compilation:
         train = outputs.read(spec.train_outputs) if spec.train_outputs else named
         graph = Graph(
             name=spec.name, variant=self.variant, title=spec.description or self.variant, source=spec.reference,
-            inputs=inputs, nodes=expander.nodes, root=root, sections=sections, outputs=named, train_outputs=train,
-            params=params, init=read_init(spec.init, expander, env),
+            inputs=inputs, nodes=expander.layers.nodes, root=root, sections=sections,
+            outputs=named, train_outputs=train, params=params, init=read_init(spec.init, expander, env),
             spec_name=f"{self.file.source.name}:{self.variant}",
             spec_text=self.file.source.text, spec_hash=self.file.digest(),
         )  # fmt: skip

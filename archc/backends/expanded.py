@@ -17,7 +17,7 @@ from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.graph.initial import names
-from archc.language.finish import DEFAULT_OUTPUT
+from archc.language.outputs import DEFAULT_OUTPUT
 from archc.version import __version__
 
 _COMMENT_COLUMN = 64

@@ -6,28 +6,19 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 from math import isfinite
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
-from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.span import Span
-from archc.graph.graph import Origin, Tensor
+from archc.graph.graph import Tensor
 from archc.language import limits
 from archc.language.binding import bind_block, bind_op
 from archc.language.expression import Expression
 from archc.language.functions import Misuse, same
+from archc.language.reporting import Poisoned, Reporter
 from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope
 from archc.language.values import Block, Call, Function, describe, is_layer, is_list, is_op, size
-
-
-class Poisoned(Exception):  # noqa: N818 - a signal, already reported
-    """The value can't be known, and why was already reported."""
-
-
-class Exhausted(Exception):  # noqa: N818 - likewise
-    """A bound of the whole network was reached, and reported: nothing more is built."""
-
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", lambda a, b: a + b),
@@ -43,13 +34,11 @@ _ORDER: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
 }  # fmt: skip
 
 
-class Evaluator:
+class Evaluator(Reporter):
     """Evaluates within bounds. One for the building of a network, so that the bounds are of the whole."""
 
     def __init__(self, collector: Collector) -> None:
-        self.collector = collector
-        self.steps = 0
-        self.origin: Origin | None = None
+        super().__init__(collector)
         self.expression: Expression | None = None
 
     # what the rest of the compiler calls
@@ -68,27 +57,6 @@ class Evaluator:
         if is_layer(value) or isinstance(value, Function):
             self.fail(errors.layer_as_condition(expression.span, describe(value)))
         return bool(value)
-
-    def fail(self, diagnostic: Diagnostic) -> NoReturn:
-        self.report(diagnostic)
-        raise Poisoned
-
-    def report(self, diagnostic: Diagnostic) -> None:
-        """Report, with the calls that led here. Raises Exhausted where that was the last that is reported."""
-        self.collector.add(errors.within(diagnostic, self.origin))
-        if self.collector.full:
-            raise Exhausted
-
-    def exhaust(self, diagnostic: Diagnostic) -> NoReturn:
-        """Report, and stop building."""
-        self.report(diagnostic)
-        raise Exhausted
-
-    def step(self, count: int, span: Span) -> None:
-        """Count work. Raises Exhausted when there was too much."""
-        self.steps += count
-        if self.steps > limits.STEPS:
-            self.exhaust(errors.too_many_steps(span, limits.STEPS))
 
     # one method for each kind of node
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from math import prod
 from typing import Any
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Span
-from archc.graph.graph import Module, Node, Origin, Tensor
+from archc.graph.graph import Module, Origin
 from archc.language import limits
 from archc.language.binding import call_without_arguments
 from archc.language.bodies import (
@@ -26,24 +25,22 @@ from archc.language.bodies import (
     Entry,
     For,
     If,
-    Key,
-    KeyText,
     LayerBody,
     Let,
     patterns,
-    read_key,
     spliced,
 )  # fmt: skip
-from archc.language.evaluate import Evaluator, Poisoned
+from archc.language.evaluate import Evaluator
 from archc.language.expression import Expression
+from archc.language.keys import Key, KeyText, read_key
+from archc.language.layers import LayerBuilder, unknown
 from archc.language.link import bind
 from archc.language.place import Place, Placer
+from archc.language.reporting import Poisoned
 from archc.language.scope import POISON, UNKNOWN, Children, Env, Scope, Unknown, Value
 from archc.language.values import Block, Call, describe, is_layer
 from archc.language.wiring import Wiring
-from archc.ops.base import OPS, Op, OpError, Weight
-from archc.ops.join import Tuple
-from archc.ops.shape import Shape
+from archc.ops.base import OPS
 
 
 class Expander:
@@ -53,7 +50,7 @@ class Expander:
         self.collector = collector
         self.evaluator = Evaluator(collector)
         self.placer, self.wiring = Placer(self.evaluator), Wiring(self.evaluator)
-        self.nodes: list[Node] = []
+        self.layers = LayerBuilder(self.evaluator)
         self.modules = self.built = 0
         self.depth = 0
 
@@ -135,7 +132,7 @@ class Expander:
             if isinstance(body, LayerBody):
                 return self.layer(body.expression, inputs, place, env, scope)
             if not isinstance(body, EntriesBody):
-                return self.unknown(place)
+                return unknown(place)
             if body.chain is not None:
                 return self.only_chain(body, body.chain, inputs, place, env, scope, block)
             return self.container(body, inputs, place, env, scope, block)
@@ -183,7 +180,7 @@ class Expander:
 
     def module(self, place: Place, kind: Any, block: Call | None, inputs: list[Value]) -> tuple[Module, Children]:
         self.modules += 1
-        if self.modules + len(self.nodes) > 2 * limits.LAYERS:
+        if self.modules + len(self.layers.nodes) > 2 * limits.LAYERS:
             self.evaluator.exhaust(errors.too_many_layers(place.span, limits.LAYERS))
         module = Module(place.name, place.path, kind, place.parent, Origin(place.span, self.evaluator.origin))
         if block is not None:
@@ -209,7 +206,7 @@ class Expander:
             place.references = inputs[1]
             value = self.body(child.body, inputs[0], place, env, scope)
         except Poisoned:
-            value = self.unknown(place)
+            value = unknown(place)
         assert place.built is not None
         place.built.value = value
         self.built += 1
@@ -252,16 +249,10 @@ class Expander:
                 name = expression.tree.id if isinstance(expression.tree, ast.Name) else ""
                 self.evaluator.fail(errors.not_a_layer(expression.span, describe(value), name, value, list(OPS)))
         except Poisoned:
-            return self.unknown(place)
+            return unknown(place)
         if isinstance(call.target, Block):
             return self.block(call, call.target, inputs, place, expression.span)
-        return self.op(call, call.target, inputs, place, expression.span)
-
-    def unknown(self, place: Place) -> Value:
-        """The place is taken, so that the same mistake is not reported as another."""
-        if place.built is None:
-            place.take(None)
-        return UNKNOWN
+        return self.layers.op(call, call.target, inputs, place, expression.span)
 
     def block(self, call: Call, block: Block, inputs: list[Value], place: Place, span: Span) -> Value:
         """A block at the caller's path: it sees its parameters, its inputs and its file (rule 30)."""
@@ -295,86 +286,3 @@ class Expander:
             except Poisoned:
                 env.names[parameter.name] = POISON
         return env
-
-    def op(self, call: Call, target: type[Op], inputs: list[Value], place: Place, span: Span) -> Value:
-        """One op: the node with its shapes and weights."""
-        if len(self.nodes) >= limits.LAYERS:
-            self.evaluator.exhaust(errors.too_many_layers(span, limits.LAYERS))
-        if target is Tuple:
-            return self.wire(inputs, place)
-        tensors = self.operands(target, inputs, place, span)
-        if tensors is None:
-            return self.unknown(place)
-        op = target(**call.arguments)
-        shapes = [t.shape for t in tensors]
-        try:
-            found = op.infer(*shapes)
-            weights = op.weights(*shapes)
-        except OpError as error:
-            self.evaluator.report(errors.op_error(error, target.name, call, place, span, tensors))
-            return self.unknown(place)
-        self.refuse_large(found, weights, span)
-        return self.node(op, tensors, shapes, found, weights, place, span)
-
-    def refuse_large(self, found: Shape | list[Shape], weights: dict[str, Weight], span: Span) -> None:
-        """Shapes that no machine can address, and lists without end."""
-        outputs = found if isinstance(found, list) else [found]
-        if len(outputs) > limits.LIST:
-            self.evaluator.fail(errors.list_too_long(span))
-        if any(s.numel >= limits.INTEGER for s in outputs):
-            self.evaluator.fail(errors.tensor_too_large(span, "its output"))
-        if any(prod(w.shape) >= limits.INTEGER for w in weights.values()):
-            self.evaluator.fail(errors.tensor_too_large(span, "a weight of it"))
-
-    def node(
-        self, op: Op, tensors: list[Tensor], shapes: list[Shape], found: Shape | list[Shape], weights: Any,
-        place: Place, span: Span,
-    ) -> Value:  # fmt: skip
-        many = isinstance(found, list)
-        outputs = tuple(Tensor(s) for s in (found if isinstance(found, list) else [found]))
-        path, index = place.path, len(self.nodes)
-        origin = Origin(span, self.evaluator.origin)
-        macs = op.macs(shapes, outputs[0].shape)
-        made = Node(index, place.name, path, op, tuple(tensors), outputs, many, place.parent, origin, weights, macs)
-        for i, tensor in enumerate(outputs):
-            tensor.producer, tensor.index = made, i
-            tensor.name = f"{path}.{i}" if many else path
-        self.nodes.append(made)
-        place.take(made)
-        return list(outputs) if many else outputs[0]
-
-    def wire(self, inputs: list[Value], place: Place) -> Value:
-        """`tuple` computes nothing: it is a list of tensors."""
-        flat: list[Tensor] = []
-        for value in inputs:
-            if value is UNKNOWN:
-                return self.unknown(place)
-            flat += value if isinstance(value, list) else [value]  # pyright: ignore[reportAssignmentType, reportOperatorIssue]
-            self.evaluator.step(len(flat) // 8, place.span)
-        place.take(None)
-        return flat
-
-    def operands(self, target: type[Op], inputs: list[Value], place: Place, span: Span) -> list[Tensor] | None:
-        """The tensors that the op reads; lists are taken apart by the ops that take many (rule 22). None if unknown."""
-        if target.arity == 0:
-            if place.references is not None:
-                self.evaluator.fail(errors.reads_nothing(place.span, target.name))
-            return []
-        flat: list[Tensor] = []
-        for i, value in enumerate(inputs):
-            if isinstance(value, Tensor):
-                flat.append(value)
-            elif isinstance(value, list):
-                if target.arity is not None:
-                    self.evaluator.fail(errors.list_as_tensor(place.reference(i), target.name, len(value)))
-                flat += value
-                self.evaluator.step(len(flat) // 8, place.span)
-            else:
-                return None
-        if not inputs and place.references is None:
-            self.evaluator.fail(errors.no_prev(place.span))
-        if target.arity is not None and len(flat) != target.arity:
-            self.evaluator.fail(errors.wrong_number_of_inputs(place.span, target.name, target.arity, len(flat)))
-        if not flat:
-            self.evaluator.fail(errors.joins_nothing(place.span, target.name))
-        return flat

@@ -7,9 +7,10 @@ from typing import Any
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.language.bodies import Bindings
-from archc.language.evaluate import Evaluator, Poisoned
+from archc.language.evaluate import Evaluator
 from archc.language.files import Loaded
 from archc.language.functions import FUNCTIONS
+from archc.language.reporting import Poisoned
 from archc.language.schema import plain
 from archc.language.scope import POISON, Env, Scope
 from archc.language.spec import Spec

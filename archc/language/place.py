@@ -6,8 +6,9 @@ from archc.diagnostics import errors
 from archc.diagnostics.span import Span
 from archc.graph.graph import Module, Node, Origin
 from archc.language import limits
-from archc.language.bodies import NAME, Child, KeyText
+from archc.language.bodies import Child
 from archc.language.evaluate import Evaluator
+from archc.language.keys import NAME, KeyText
 from archc.language.reserved import RESERVED
 from archc.language.scope import UNFINISHED, Built, Children, Scope
 

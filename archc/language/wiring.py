@@ -5,9 +5,11 @@ from __future__ import annotations
 from archc.diagnostics import errors
 from archc.diagnostics.span import Span
 from archc.graph.graph import Tensor
-from archc.language.bodies import BadReference, Child, Key, KeyText, Reference
-from archc.language.evaluate import Evaluator, Poisoned
+from archc.language.bodies import Child
+from archc.language.evaluate import Evaluator
 from archc.language.expression import parse_expression
+from archc.language.keys import BadReference, Key, KeyText, Reference
+from archc.language.reporting import Poisoned
 from archc.language.scope import UNFINISHED, UNKNOWN, Built, Env, Scope, Value
 from archc.language.syntax import Scalar
 from archc.language.values import describe
