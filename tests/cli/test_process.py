@@ -75,20 +75,27 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert ran.stdout.startswith("path,") and ran.stderr == ""
 
 
-def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
-    folder = tmp_path / "generated"
-    folder.mkdir()
+def interrupted(folder: Path) -> tuple[int, str]:
+    """Build VGG-19 and interrupt it once it has begun to write aside: its exit code, and what it said."""
     (folder / "vgg19.onnx").write_text("old")
-    command = [sys.executable, "-m", "archc", "build", "vgg19", "--to", "onnx"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "archc", "build", "vgg19", "--to", "onnx", "--out", folder]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(list(folder.iterdir())) == 1 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)  # until it has begun to write aside
+        time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    return process.returncode, err
+
+
+def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
+    code = 0
+    for _ in range(5):  # on a busy machine the signal may come when all is done
+        if code == 0:
+            code, err = interrupted(tmp_path)
+    assert code == 130
     assert "Traceback" not in err
-    assert {p.name: p.read_text() for p in folder.iterdir()} == {"vgg19.onnx": "old"}
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"vgg19.onnx": "old"}
 
 
 @pytest.mark.parametrize("target", ["source", "onnx"])
