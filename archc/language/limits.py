@@ -16,6 +16,6 @@ SIZE = 1 << 20  # of an axis of an input: less than this
 AXES = 8  # of an input
 TEXT = 10_000  # characters
 LIST = 100_000  # items
-STEPS = 1_000_000  # of evaluation, of the whole network
+STEPS = 600_000  # of evaluation, of the whole network; a layer takes some twenty
 LAYERS = 20_000
 DIAGNOSTICS = 50
