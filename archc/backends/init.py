@@ -31,6 +31,7 @@ class InitialValues(Mapping[str, Array]):
     """State_dict key → initial value of a graph's weights, computed when asked for."""
 
     def __init__(self, graph: Graph, seed: int = 0) -> None:
+        np.random.SeedSequence(seed)  # numpy.random is imported here, not at the first draw: Ctrl-C can be lost in that
         self._seed = seed
         self._weights: dict[str, Weight] = {entry.key: entry.weight for entry in graph.state}
         self._initialisers = initialisers(graph)
