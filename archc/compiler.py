@@ -248,7 +248,7 @@ class _Compilation:
 
 
 def check_expect(spec: Spec, collector: Collector) -> None:
-    """The form of `expect`; whether it holds is ``archc.expect``'s to say."""
+    """The form of `expect`; whether it holds is ``archc.language.expect``'s to say."""
     from archc.language import declarations
 
     for name, (_, node) in spec.expect.items():

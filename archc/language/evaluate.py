@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any, cast
@@ -16,22 +15,10 @@ from archc.language import limits
 from archc.language.binding import bind_block, bind_op
 from archc.language.expression import Expression
 from archc.language.functions import Misuse, same
+from archc.language.operators import BINARY, ORDER, fit
 from archc.language.reporting import Poisoned, Reporter
 from archc.language.scope import POISON, UNKNOWN, Built, Env, Scope
 from archc.language.values import Block, Call, Function, describe, is_layer, is_list, is_op, size
-
-_BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Add: ("+", lambda a, b: a + b),
-    ast.Sub: ("-", lambda a, b: a - b),
-    ast.Mult: ("*", lambda a, b: a * b),
-    ast.Div: ("/", lambda a, b: a / b),
-    ast.FloorDiv: ("//", lambda a, b: a // b),
-    ast.Mod: ("%", lambda a, b: a % b),
-    ast.Pow: ("**", lambda a, b: a**b),
-}
-_ORDER: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Lt: ("<", operator.lt), ast.LtE: ("<=", operator.le), ast.Gt: (">", operator.gt), ast.GtE: (">=", operator.ge),
-}  # fmt: skip
 
 
 class Evaluator(Reporter):
@@ -119,8 +106,8 @@ class Evaluator(Reporter):
 
     def _binary(self, node: ast.BinOp, env: Env, scope: Scope | None) -> Any:
         left, right = self._walk(node.left, env, scope), self._walk(node.right, env, scope)
-        symbol, compute = _BINARY[type(node.op)]
-        if not _fit(symbol, left, right):
+        symbol, compute = BINARY[type(node.op)]
+        if not fit(symbol, left, right):
             wrong = node.right if isinstance(left, int | float) else node.left
             value = right if wrong is node.right else left
             self.fail(errors.wrong_operand(self._place(wrong), symbol, describe(value)))
@@ -181,7 +168,7 @@ class Evaluator(Reporter):
             if not is_list(right):
                 self.fail(errors.wrong_operand(self._place(part), "in", describe(right)))
             return any(same(left, item) for item in right) is isinstance(op, ast.In)
-        symbol, compute = _ORDER[type(op)]
+        symbol, compute = ORDER[type(op)]
         if is_layer(left) or is_layer(right):
             self.fail(errors.wrong_operand(self._place(node), symbol, describe(left if is_layer(left) else right)))
         try:
@@ -337,22 +324,6 @@ class Evaluator(Reporter):
             self.fail(errors.no_value(span, f"`{target.name}` has no value here"))
         except OverflowError:
             self.fail(errors.number_too_large(span))
-
-
-def _fit(symbol: str, left: Any, right: Any) -> bool:
-    """Whether an operator takes these."""
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return True
-    if symbol == "+":
-        return (isinstance(left, list) and isinstance(right, list)) or (
-            isinstance(left, str) and isinstance(right, str)
-        )
-    if symbol == "*":
-        return any(
-            isinstance(a, list | str) and isinstance(b, int) and not isinstance(b, bool)
-            for a, b in ((left, right), (right, left))
-        )
-    return False
 
 
 _WALK: dict[type[ast.expr], Callable[..., Any]] = {
