@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from archc.diagnostics import errors
@@ -16,7 +17,7 @@ Placed = tuple[str | None, Any, Span]  # keyword, value, place of the value
 
 
 def _bind(
-    names: Sequence[str], placed: list[Placed], keywords: list[Span], callee: str, signature: str
+    names: Sequence[str], placed: list[Placed], keywords: list[Span], callee: str, signature: object
 ) -> tuple[dict[str, Any], dict[str, Span], list[Diagnostic]]:
     """Name → value and name → place, with what is unknown, doubled or too many."""
     values: dict[str, Any] = {}
@@ -25,13 +26,13 @@ def _bind(
     positional = [p for p in placed if p[0] is None]
     if len(positional) > len(names):
         span = positional[len(names)][2].to(positional[-1][2])
-        problems.append(errors.too_many_arguments(span, callee, len(names), len(positional), signature))
+        problems.append(errors.too_many_arguments(span, callee, len(names), len(positional), str(signature)))
     for name, (_, value, span) in zip(names, positional, strict=False):
         values[name], spans[name] = value, span
     for (name, value, span), key in zip(placed[len(positional) :], keywords, strict=True):
         assert name is not None
         if name not in names:
-            problems.append(errors.unknown_argument(key, callee, name, names, signature))
+            problems.append(errors.unknown_argument(key, callee, name, names, str(signature)))
         elif name in values:
             problems.append(errors.doubled_argument(key, callee, name, spans[name]))
         else:
@@ -45,7 +46,7 @@ def bind_op(
     """A call of an op, each argument of the kind that it declares."""
     signature = target.signature()
     names = [a.name for a in signature.arguments]
-    values, spans, problems = _bind(names, placed, keywords, target.name, str(signature))
+    values, spans, problems = _bind(names, placed, keywords, target.name, signature)
     kept: dict[str, Any] = {}
     for argument in signature.arguments:
         if argument.name in values:
@@ -69,16 +70,26 @@ def bind_block(
 ) -> tuple[Call | None, list[Diagnostic]]:
     """A call of a block; its defaults are computed when it is built, since they may ask its inputs' channels."""
     names = [p.name for p in target.parameters]
-    values, spans, problems = _bind(names, placed, keywords, target.name, target.signature)
+    values, spans, problems = _bind(names, placed, keywords, target.name, target)
     for name, value in values.items():
         if isinstance(value, Function):
             problems.append(errors.function_as_value(spans[name], value.name))
     missing = [p for p in target.parameters if p.default is None and p.name not in values]
     if missing and not any(d.code == "unknown-argument" for d in problems):
-        problems.append(errors.missing_argument(span, target.name, missing[0].name, target.signature, target.span))
+        problems.append(errors.missing_argument(span, target.name, missing[0].name, str(target), target.span))
     return (None, problems) if problems else (Call(target, values, span, spans), [])
 
 
 def call_without_arguments(target: type[Op] | Block, span: Span) -> tuple[Call | None, list[Diagnostic]]:
     """`relu` is `relu()`."""
-    return bind_block(target, [], [], span) if isinstance(target, Block) else bind_op(target, [], [], span)
+    if isinstance(target, Block):
+        return bind_block(target, [], [], span)
+    defaults = _defaults(target)
+    return bind_op(target, [], [], span) if defaults is None else (Call(target, defaults, span), [])
+
+
+@cache
+def _defaults(target: type[Op]) -> dict[str, Any] | None:
+    """The arguments of an op that needs none; None if it needs some."""
+    arguments = target.signature().arguments
+    return None if any(a.required for a in arguments) else {a.name: a.default for a in arguments}

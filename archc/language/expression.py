@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from archc.diagnostics import errors
@@ -37,10 +37,11 @@ class Expression:
     text: str
     scalar: Scalar
     offset: int  # of the text in the scalar
+    places: dict[tuple[int, int], Span] = field(default_factory=dict[tuple[int, int], Span])  # those asked for so far
 
     @property
     def span(self) -> Span:
-        return self.scalar.part(self.offset, self.offset + len(self.text))
+        return self.columns(0, len(self.text.encode()))
 
     def place(self, node: ast.AST) -> Span:
         """Where a node of the tree stands."""
@@ -51,10 +52,16 @@ class Expression:
         return self.columns(start, end)
 
     def columns(self, start: int, end: int) -> Span:
-        if not self.text.isascii():  # Python counts in bytes of UTF-8
-            raw = self.text.encode()
-            start, end = len(raw[:start].decode(errors="ignore")), len(raw[:end].decode(errors="ignore"))
-        return self.scalar.part(self.offset + start, self.offset + end)
+        """The place between two of Python's columns, which count bytes of UTF-8."""
+        found = self.places.get((start, end))
+        if found is None:
+            first, last = (start, end) if self.text.isascii() else (self._characters(start), self._characters(end))
+            found = self.places[start, end] = self.scalar.part(self.offset + first, self.offset + last)
+        return found
+
+    def _characters(self, count: int) -> int:
+        """How many characters so many bytes are."""
+        return len(self.text.encode()[:count].decode(errors="ignore"))
 
 
 @dataclass(frozen=True, slots=True)

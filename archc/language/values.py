@@ -34,8 +34,8 @@ class Block:
     span: Span  # of its header
     env: Env | None = None  # set when its file's parameters are known
 
-    @property
-    def signature(self) -> str:
+    def __str__(self) -> str:
+        """The header, as messages show it."""
         parts = [p.name if p.default is None else f"{p.name}={p.default.text}" for p in self.parameters]
         return f"{self.name}({', '.join(parts)})"
 
