@@ -60,8 +60,6 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 1 where a check failed, 2 for bad input, 130 on Ctrl-C."""
-    # archc has no use for plugins of pydantic, and to look for them takes a tenth of the time of `archc summarize`.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(run(args))
 
 

@@ -68,7 +68,7 @@ class _Test:
         else:
             yield from self._number(figures.keys, len(self._graph.state), ("keys",))
         yield from self._output_shapes(figures.shape)
-        for path, part in figures.at.items():
+        for path, part in figures.parts().items():
             child = _find(self._graph.root, path)
             if child is None:
                 self._collector.add(errors.unknown_path(place(self._tree, ("at", path)), path, _paths(self._graph)))

@@ -75,7 +75,7 @@ def _names(node: Tree, folder: Path, expander: Expander) -> list[str] | None:
 
 def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """`preprocess`, checked against the inputs' channels: the mapping, or input → mapping where inputs have names."""
-    from archc.language import declarations  # pydantic costs time that specs without this need not spend
+    from archc.language import declarations  # only where it is needed: importing the validator takes time
 
     node = spec.preprocess
     assert node is not None
@@ -96,7 +96,7 @@ def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int,
         for shape in [shapes[name]] if name else shapes.values():
             for field, message in read.mismatches(shape[0]):
                 expander.collector.add(errors.preprocess_mismatch(declarations.place(part, (field,)), message))
-        values = read.model_dump(exclude_none=True)
+        values = read.values()
         found[name] = values
     return found if by_input else found.get("", {})
 
