@@ -231,7 +231,7 @@ class _Compilation:
             inputs=inputs, nodes=expander.layers.nodes, root=root, sections=sections,
             outputs=named, train_outputs=train, params=params, init=read_init(spec.init, expander, env),
             spec_name=f"{self.file.source.name}:{self.variant}",
-            spec_text=self.file.source.text, spec_hash=self.file.digest(),
+            spec_text=self.file.source.text, spec_hash=self.file.digest,
         )  # fmt: skip
         self.declare(graph, shapes, outputs.lost)
         return graph
@@ -243,16 +243,6 @@ class _Compilation:
             graph.labels = read_labels(spec.labels, graph, self.file.path.parent, self.expander, lost, self.changed)
         if spec.preprocess is not None and shapes:
             graph.preprocess = read_preprocess(spec, self.expander, shapes)
-        if spec.expect:
-            check_expect(spec, self.collector)
-
-
-def check_expect(spec: Spec, collector: Collector) -> None:
-    """The form of `expect`; whether it holds is ``archc.language.expect``'s to say."""
-    from archc.language import declarations
-
-    for name, (_, node) in spec.expect.items():
-        declarations.read(declarations.Figures, node, f"`expect` of `{name}`", collector)
 
 
 def unmatched_patterns(graphs: Sequence[Graph]) -> list[Diagnostic]:

@@ -32,6 +32,12 @@ class Network:
     params: Mapping[str, Any]
     input: Shapes | None
 
+    @classmethod
+    def of(cls, file: SpecFile, variant: str | None, params: Mapping[str, Any], input: Shapes | None) -> Network:
+        """The network of a file that is already read. Raises CompileError and RequestError."""
+        compiled = file.compile(variant, params, input)
+        return cls(compiled.graph, compiled.warnings, file, params, input)
+
     def table(
         self, *, mode: Mode = "eval", batch: int = 1, depth: int | None = None, unfold: bool = False,
         columns: Sequence[str] | None = None,
@@ -105,5 +111,4 @@ def compile(spec: str | Path, *, variant: str | None = None, input: Shapes | Non
     file, named = open_spec(spec)
     if variant is not None and named is not None and variant != named:
         raise RequestError(f"`{spec}` already names the variant `{named}`")
-    compiled = file.compile(variant or named, params, input)
-    return Network(compiled.graph, compiled.warnings, file, params, input)
+    return Network.of(file, variant or named, params, input)

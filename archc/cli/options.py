@@ -47,19 +47,14 @@ def read_value(text: str, name: str) -> Any:
     """The value that ``text`` stands for in a spec: a number, a boolean, text, or a list. Raises CompileError."""
     from archc.diagnostics.collector import Collector
     from archc.diagnostics.span import Source
-    from archc.language.syntax import Mapping, Node, Scalar, parse
-
-    def plain(node: Node) -> Any:
-        if isinstance(node, Scalar):
-            return node.value
-        if isinstance(node, Mapping):
-            raise click.UsageError(f"{name}: a parameter is a number, a boolean, text or a list, never a mapping")
-        return [plain(item) for item in node.items]
+    from archc.language.schema import plain
+    from archc.language.syntax import parse
 
     collector = Collector()
     node = parse(Source(name, text), collector)
+    value = None if node is None else plain(node, collector)
     collector.check()
-    return None if node is None else plain(node)
+    return value
 
 
 def network_options(command: F) -> F:
@@ -112,11 +107,9 @@ def compile_network(
     from archc.compiler import open_spec
     from archc.network import Network
 
-    file, variant = open_spec(spec)
-    params, input = params_of(settings), input_of(inputs)
-    compiled = file.compile(variant, params, input)
-    show_diagnostics(compiled.warnings)
-    return Network(compiled.graph, compiled.warnings, file, params, input)
+    network = Network.of(*open_spec(spec), params_of(settings), input_of(inputs))
+    show_diagnostics(network.warnings)
+    return network
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

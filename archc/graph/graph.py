@@ -164,7 +164,8 @@ class Graph:
                     needed.update(id(t.producer) for t in node.inputs if t.producer)
             return [n for n in self.nodes if id(n) in needed]
 
-        return {"eval": reach(self.outputs), "train": reach(self.train_outputs)}
+        found = reach(self.outputs)
+        return {"eval": found, "train": found if self.train_outputs is self.outputs else reach(self.train_outputs)}
 
     @cached_property
     def state(self) -> list[Entry]:

@@ -7,7 +7,7 @@ building goes on: what hangs on it is ``UNKNOWN`` and silent. Rules 1 to 32 of t
 from __future__ import annotations
 
 import ast
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,15 +114,19 @@ class Expander:
     def loop(self, entry: For, scope: Scope, env: Env) -> None:
         body = spliced(entry.body)
         try:
-            items = self.evaluator.items(self.evaluator.value(entry.items, env, scope), entry.items.span)
-            for item in items:
-                self.evaluator.step(4, entry.span)
-                inner = Env(env)
-                self.evaluator.unpack(entry.target.tree, item, inner, entry.target.span)
+            for inner in self.rounds(entry, scope, env):
                 with self.deeper(entry.span):
                     self.entries(body, scope, inner)
         except Poisoned:
             self.lose([entry], scope)
+
+    def rounds(self, entry: For, scope: Scope, env: Env) -> Iterator[Env]:
+        """The names of each round of a loop. Raises Poisoned where there is nothing to go over, or it does not fit."""
+        for item in self.evaluator.items(self.evaluator.value(entry.items, env, scope), entry.items.span):
+            self.evaluator.step(4, entry.span)
+            inner = Env(env)
+            self.evaluator.unpack(entry.target.tree, item, inner, entry.target.span)
+            yield inner
 
     def body(
         self, body: Body, inputs: list[Value], place: Place, env: Env, scope: Scope, block: Call | None = None

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from archc.diagnostics import errors
@@ -38,6 +39,7 @@ class Loaded:
                 stack += [f for _, f in file.used if f is not None]
         return list(found.values())
 
+    @cached_property
     def digest(self) -> str:
         """sha256 of the texts of this file and of all that it uses, wherever they lie."""
         texts = sorted(hashlib.sha256(f.source.text.encode()).hexdigest() for f in self.everything() if f is not self)

@@ -102,20 +102,23 @@ def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int,
 
 
 def warn_unused(graph: Graph, expander: Expander) -> None:
-    """A child with weights that serves neither mode."""
+    """A child with weights that serves neither mode; where all of a container's do not, the container."""
     live = {id(n) for n in (*graph.live("eval"), *graph.live("train"))}
-    unused = [n for n in graph.nodes if n.weights and id(n) not in live]
-    seen: set[int] = set()
-    for node in unused:
-        top: Module | Node = node
-        while top.parent is not None and top.parent.parent is not None and _all_unused(top.parent, live):
-            top = top.parent
-        if id(top) not in seen:
-            seen.add(id(top))
-            origin = top.origin
-            assert origin is not None
-            expander.collector.add(errors.within(errors.unused_weights(origin.span, top.path), origin.parent))
+    for top in _unused(graph.root, live)[1]:
+        origin = top.origin
+        assert origin is not None
+        expander.collector.add(errors.within(errors.unused_weights(origin.span, top.path), origin.parent))
 
 
-def _all_unused(module: Module, live: set[int]) -> bool:
-    return all(id(n) not in live for n in module.nodes())
+def _unused(module: Module, live: set[int]) -> tuple[bool, list[Module | Node]]:
+    """Whether nothing in a module is live, and what in it has weights and is not: the largest wholes of that."""
+    idle, tops = True, list[Module | Node]()
+    for child in module.children.values():
+        if isinstance(child, Module):
+            whole, inner = _unused(child, live)
+            tops += [child] if whole and inner else inner
+        else:
+            whole = id(child) not in live
+            tops += [child] if whole and child.weights else []
+        idle = idle and whole
+    return idle, tops

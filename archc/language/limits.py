@@ -18,4 +18,3 @@ TEXT = 10_000  # characters
 LIST = 100_000  # items
 STEPS = 600_000  # of evaluation, of the whole network; a layer takes some twenty
 LAYERS = 20_000
-DIAGNOSTICS = 50

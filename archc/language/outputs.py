@@ -50,11 +50,7 @@ class Outputs:
             if body is not None:
                 self.entries(spliced(body), Env(env))
         elif isinstance(entry, For):
-            items = self.evaluator.items(self.evaluator.value(entry.items, env, self.scope), entry.items.span)
-            for item in items:
-                self.evaluator.step(4, entry.span)
-                inner = Env(env)
-                self.evaluator.unpack(entry.target.tree, item, inner, entry.target.span)
+            for inner in self.expander.rounds(entry, self.scope, env):
                 self.entries(spliced(entry.body), inner)
         elif isinstance(entry, Child):
             self.output(entry, env)

@@ -201,9 +201,13 @@ class _Reader:
         self.spec.labels = value
 
     def expect(self, key: Scalar, value: Node) -> None:
+        from archc.language import declarations  # only where it is needed: importing the validator takes time
+
         for name, figures in self.mapping(key, value, "resnet50: {params: 25557032}"):
             if isinstance(figures, Mapping):
                 self.spec.expect[name.text] = (name, figures)
+                # Its form is the file's alone; whether it holds is for ``archc.language.expect`` to say.
+                declarations.read(declarations.Figures, figures, f"`expect` of `{name.text}`", self.collector)
             else:
                 self.collector.add(errors.not_a_mapping(figures.span, f"`{name.text}`", "params: 25557032"))
 

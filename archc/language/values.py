@@ -59,9 +59,6 @@ class Function:
     call: Any
 
 
-Layer = type[Op] | Block | Call
-
-
 def is_list(value: object) -> TypeGuard[list[Any]]:
     """Whether the value is a list; its items are values too."""
     return isinstance(value, list)

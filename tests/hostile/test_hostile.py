@@ -266,6 +266,16 @@ def test_one_bom_is_no_mistake(tmp_path: Path) -> None:
     assert check(path, tmp_path).code == 0
 
 
+def test_many_layers_that_nothing_needs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    junk = "  junk <- x:\n    for i in range(9000): conv(3, 1)\n"
+    path.write_text(f"{HEAD}body:\n  a: relu\n{junk}  out <- a: relu\n")
+    outcome = check(path, tmp_path)
+    assert outcome.code == 0
+    assert outcome.text.count("warning[unused-weights]") == 1
+    assert outcome.seconds < SECONDS
+
+
 def test_a_file_of_100_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     with path.open("wb") as file:
