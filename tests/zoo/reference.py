@@ -22,7 +22,10 @@ NAMES = sorted(FIGURES)
 MODELS = Path(__file__).parents[2] / "specs" / "models"
 
 # Smaller images where the full size would tell no more: it is kept by one network of each family.
-_FULL_SIZE = ("alexnet", "densenet121", "googlenet", "inception_v3", "resnet18", "squeezenet1_0", "vgg11")
+_FULL_SIZE = (
+    "alexnet", "densenet121", "googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
+    "resnet18", "shufflenet_v2_x0_5", "squeezenet1_0", "vgg11",
+)  # fmt: skip
 _SMALL = 64
 
 
