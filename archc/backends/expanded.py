@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
-from typing import Any
 
-from archc.backends.spec_text import flow, initialiser_text, layer_text, plain, quoted, value_text
+from archc.backends.spec_text import flow, initialiser_text, layer_text, plain, quoted
 from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.graph.initial import names
 from archc.language.outputs import DEFAULT_OUTPUT
+from archc.language.values import value_text
 from archc.version import __version__
 
 _COMMENT_COLUMN = 64
@@ -224,18 +224,13 @@ def _chain(origin: Origin | None) -> Iterator[Span]:
 def _header(graph: Graph) -> list[str]:
     lines = [f"# {graph.spec_name or graph.variant}, every value resolved by archc {__version__}."]
     if graph.params:
-        lines.append("# From " + ", ".join(f"{k} = {clean(_param(v), 80)}" for k, v in graph.params.items()) + ".")
+        lines.append("# From " + ", ".join(f"{k} = {clean(value_text(v), 80)}" for k, v in graph.params.items()) + ".")
     lines.append(f"name: {graph.name if graph.name[0].isalpha() else quoted(graph.name)}")
     lines += [f"description: {quoted(graph.title)}"] if graph.title not in (graph.name, graph.variant) else []
     lines += [f"source: {quoted(graph.source)}"] if graph.source else []
     shapes = {name: list(tensor.shape.dims) for name, tensor in graph.inputs.items()}
     lines.append(f"input: {flow(shapes['x'] if list(shapes) == ['x'] else shapes)}")
     return [*lines, f"variants: {{{graph.variant}: }}"] if graph.variant != graph.name else lines
-
-
-def _param(value: Any) -> str:
-    name = getattr(value, "name", None)
-    return str(name) if name is not None else value_text(value)
 
 
 def _outputs(graph: Graph) -> Iterator[str]:

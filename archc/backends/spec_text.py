@@ -6,16 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from archc.language.values import value_text
 from archc.ops.base import Init, Op
 
 _RESERVED = set("!&*?|>%@`\"'#,[]{}-:")
-
-
-def value_text(value: Any) -> str:
-    """A value as it stands in an expression."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(value_text, cast(Sequence[Any], value)))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def layer_text(op: Op) -> str:

@@ -15,7 +15,7 @@ from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
 from archc.diagnostics.errors.suggest import count
 from archc.graph.graph import Graph
-from archc.language.expect import Unmet, unmet
+from archc.language.expect import Expectation, unmet
 from archc.language.files import load
 from archc.language.library import SUFFIXES, folder
 
@@ -26,7 +26,7 @@ class Checked:
 
     name: str
     variants: Sequence[str]
-    unmet: Sequence[tuple[str, Unmet]]
+    unmet: Sequence[tuple[str, Expectation]]
     diagnostics: Sequence[Diagnostic]
 
     @property
@@ -57,7 +57,7 @@ def check_file(path: Path) -> Checked:
     file = SpecFile(path, load(path))
     for diagnostic in file.loaded.diagnostics:
         collector.add(diagnostic)
-    failures: list[tuple[str, Unmet]] = []
+    failures: list[tuple[str, Expectation]] = []
     graphs: list[Graph] = []
     for variant in file.variants:
         try:
@@ -75,7 +75,7 @@ def check_file(path: Path) -> Checked:
     return Checked(file.name, file.variants, failures, collector.sorted)
 
 
-def _unmet(file: SpecFile, graph: Graph, collector: Collector) -> list[Unmet]:
+def _unmet(file: SpecFile, graph: Graph, collector: Collector) -> list[Expectation]:
     expected = file.spec.expect.get(graph.variant) if file.spec else None
     return unmet(graph, expected[1], collector) if expected else []
 

@@ -141,6 +141,7 @@ class Graph:
     outputs: dict[str, Tensor]
     train_outputs: dict[str, Tensor]
     params: dict[str, Any]  # the spec's parameters with their values
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the names of the file stand for
     init: tuple[InitRule, ...] = ()
     preprocess: dict[str, Any] = field(default_factory=dict[str, Any])
     labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # output → class names

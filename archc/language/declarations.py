@@ -117,13 +117,12 @@ class Figures:
     activations: int | str | None = figure()
     param_bytes: int | str | None = figure()
     peak_activation_bytes: int | str | None = figure()
+    constraints: list[str] | None = key(
+        cs.list_schema(TEXT), "a list of expressions over `params` and `let` that must be true"
+    )
     at: dict[str, dict[str, Any]] = field(
         default_factory=dict[str, dict[str, Any]], metadata={"each": Part, "wanted": "path → figures, a mapping"}
     )
-
-    def parts(self) -> dict[str, Part]:
-        """Path → figures."""
-        return {path: Part(**figures) for path, figures in self.at.items()}
 
 
 def _schema(declaration: type[Any]) -> cs.CoreSchema:

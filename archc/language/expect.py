@@ -1,22 +1,32 @@
-"""`expect`: what must hold of a network, tested against its graph, at batch 1 in eval mode.
+"""`expect`: what must hold of a network, tested line by line against its graph, at batch 1 in eval mode.
 
-A number must be equal; text such as ``"< 26M"`` is a budget.
+A number must be equal; text such as ``"< 26M"`` is a budget; a constraint is an expression that must be true.
 """
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.span import Span
+from archc.diagnostics.text import clean
 from archc.graph.cost import cost
 from archc.graph.graph import Graph, Module, Node, Tensor
-from archc.language.declarations import Figures, Part, place, read
-from archc.language.syntax import Mapping
+from archc.language.declarations import Figures, data, place, read
+from archc.language.evaluate import Evaluator
+from archc.language.expression import parse_expression
+from archc.language.reporting import Exhausted, Poisoned
+from archc.language.scope import Env
+from archc.language.syntax import Mapping, Scalar, Sequence
+from archc.language.syntax import Node as Tree
+from archc.language.values import Function, is_layer, value_text
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
@@ -24,17 +34,33 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 TOTALS = ("params", "trainable_params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes")
 _BUDGET = re.compile(r"(<=?|>=?|==?)?\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([kKMGT]|[KMG]i)?")
+_SHOWN = 80  # characters of a value in a constraint
 
-Path = tuple[str | int, ...]  # keys from the variant's figures down
+Path = tuple[str | int, ...]  # keys and indices from the variant's figures down
 
 
 @dataclass(frozen=True, slots=True)
-class Unmet:
-    """An expectation that does not hold: of ``what``, at ``span`` in the spec."""
+class Line:
+    """One line of a variant's ``expect``: one figure, one key of a list, one constraint."""
+
+    path: Path
+    wanted: Any
+    span: Span  # of the value
+
+    @property
+    def what(self) -> str:
+        """As people read it: ``params``, ``at layer1 shape``, ``constraints[0]``."""
+        return "".join(f"[{p}]" if isinstance(p, int) else f" {p}" for p in self.path).lstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A line of ``expect`` that was tested: of ``what``, at ``span`` in the spec."""
 
     what: str
-    found: str
     expected: str
+    found: str
+    holds: bool
     span: Span
 
 
@@ -47,86 +73,141 @@ def within(found: int, budget: str) -> bool | None:
     return COMPARISONS[sign or "="](found, float(re.sub("[_,]", "", number)) * UNITS[unit or ""])
 
 
-def unmet(graph: Graph, tree: Mapping, collector: Collector) -> list[Unmet]:
+def lines(tree: Tree, path: Path = ()) -> Iterator[Line]:
+    """The lines of one variant's ``expect``, in their order."""
+    if isinstance(tree, Mapping) and (tree.entries or not path):
+        for key, value in tree.entries:
+            yield from lines(value, (*path, key.text))
+    elif isinstance(tree, Sequence) and path in (("keys",), ("constraints",)):
+        for i, item in enumerate(tree.items):
+            yield Line((*path, i), data(item), item.span)
+    else:
+        yield Line(path, data(tree), tree.span)
+
+
+def results(graph: Graph, tree: Mapping, collector: Collector) -> list[Expectation]:
+    """Each line of one variant's ``expect``, tested. What means nothing goes to ``collector`` in its place."""
+    if read(Figures, tree, f"`expect` of `{graph.variant}`", collector) is None:
+        return []
+    test = _Test(graph, tree, collector)
+    return [e for line in lines(tree) if (e := test.line(line)) is not None]
+
+
+def unmet(graph: Graph, tree: Mapping, collector: Collector) -> list[Expectation]:
     """What of one variant's ``expect`` does not hold. What means nothing goes to ``collector``."""
-    figures = read(Figures, tree, f"`expect` of `{graph.variant}`", collector)
-    return [] if figures is None else list(_Test(graph, tree, collector).network(figures))
+    return [e for e in results(graph, tree, collector) if not e.holds]
 
 
 class _Test:
-    """Tests the figures of one network."""
+    """Tests the lines of one network. Where a line means nothing, that is reported and gives None."""
 
     def __init__(self, graph: Graph, tree: Mapping, collector: Collector) -> None:
         self._graph, self._tree, self._collector = graph, tree, collector
         self._cost = cost(graph)
 
-    def network(self, figures: Figures) -> Iterator[Unmet]:
-        for name in TOTALS:
-            yield from self._number(getattr(figures, name), getattr(self._cost.total, name), (name,))
-        if isinstance(figures.keys, list):
-            yield from self._keys(figures.keys)
-        else:
-            yield from self._number(figures.keys, len(self._graph.state), ("keys",))
-        yield from self._output_shapes(figures.shape)
-        for path, part in figures.parts().items():
-            child = _find(self._graph.root, path)
-            if child is None:
-                self._collector.add(errors.unknown_path(place(self._tree, ("at", path)), path, _paths(self._graph)))
-            else:
-                yield from self._child(child, part, ("at", path))
+    def line(self, line: Line) -> Expectation | None:
+        return _LINES[str(line.path[0])](self, line)
 
-    def _number(self, wanted: int | str | None, found: int, path: Path) -> Iterator[Unmet]:
-        if isinstance(wanted, str):
-            holds = within(found, wanted)
-            if holds is None:
-                self._report(path, 'a number, or a budget such as "< 26M"')
-        else:
-            holds = wanted is None or found == wanted
-        if holds is False:
-            yield self._unmet(path, f"{found:,}", wanted if isinstance(wanted, str) else f"{wanted:,}")
+    def total(self, line: Line) -> Expectation | None:
+        return self._number(line, getattr(self._cost.total, str(line.path[0])))
 
-    def _keys(self, wanted: Sequence[str]) -> Iterator[Unmet]:
-        known = {entry.key for entry in self._graph.state}
-        for i, key in enumerate(wanted):
-            if key not in known:
-                yield self._unmet(("keys", i), "not there", key)
+    def keys(self, line: Line) -> Expectation | None:
+        if len(line.path) == 1:
+            return self._number(line, len(self._graph.state))
+        there = line.wanted in self._keys
+        return Expectation(line.what, line.wanted, line.wanted if there else "not there", there, line.span)
 
-    def _output_shapes(self, wanted: list[int] | dict[str, list[int]] | None) -> Iterator[Unmet]:
+    def shape(self, line: Line) -> Expectation | None:
+        """Of the one output, or of one of them by name."""
         outputs = self._graph.outputs
-        if isinstance(wanted, dict):
-            for name, shape in wanted.items():
-                if name in outputs:
-                    yield from self._shape(shape, outputs[name], ("shape", name))
-                else:
-                    self._report(("shape", name), f"an output: {', '.join(outputs)}")
-        elif wanted is not None and len(outputs) > 1:
-            self._report(("shape",), f"a mapping from an output ({', '.join(outputs)}) to its shape")
-        else:
-            yield from self._shape(wanted, next(iter(outputs.values())), ("shape",))
+        name = line.path[1] if len(line.path) > 1 else None
+        if name is not None and name not in outputs:
+            return self._report(line, f"an output: {', '.join(outputs)}")
+        if name is None and len(outputs) > 1:
+            return self._report(line, f"a mapping from an output ({', '.join(outputs)}) to its shape")
+        return self._shape(line, next(iter(outputs.values())) if name is None else outputs[str(name)])
 
-    def _shape(self, wanted: list[int] | None, tensor: Tensor, path: Path) -> Iterator[Unmet]:
-        found = list(tensor.shape.dims)
-        if wanted is not None and wanted != found:
-            yield self._unmet(path, str(found), str(wanted))
+    def constraint(self, line: Line) -> Expectation | None:
+        listed = self._tree.get("constraints")
+        assert isinstance(listed, Sequence) and isinstance(line.path[1], int)
+        scalar = listed.items[line.path[1]]
+        assert isinstance(scalar, Scalar)
+        expression = parse_expression(scalar, self._collector)
+        if expression is None:
+            return None
+        try:
+            holds = Evaluator(self._collector).truth(expression, self._env, None)
+        except (Poisoned, Exhausted):  # which was reported
+            return None
+        found = self._named(expression.tree) or value_text(holds)
+        return Expectation(line.what, clean(expression.text), found, holds, expression.span)
 
-    def _child(self, child: Module | Node, part: Part, path: Path) -> Iterator[Unmet]:
+    def child(self, line: Line) -> Expectation | None:
+        """A figure of the child at a path."""
+        path, *figure = (str(p) for p in line.path[1:])
+        child = _find(self._graph.root, path)
+        if child is None:
+            known = _paths(self._graph)
+            self._collector.add(errors.unknown_path(place(self._tree, line.path[:2]), path, known))
+            return None
+        return _OF_CHILD[figure[0]](self, line, child) if figure else None
+
+    def _child_total(self, line: Line, child: Module | Node) -> Expectation | None:
         inside = {child} if isinstance(child, Node) else set(child.nodes())
-        costs = [c for c in self._cost.nodes if c.node in inside]
-        yield from self._number(part.params, sum(c.params for c in costs), (*path, "params"))
-        yield from self._number(part.macs, sum(c.macs for c in costs), (*path, "macs"))
+        return self._number(line, sum(getattr(c, str(line.path[-1])) for c in self._cost.nodes if c.node in inside))
+
+    def _child_shape(self, line: Line, child: Module | Node) -> Expectation | None:
         gives = (list(child.outputs) if child.many else child.output) if isinstance(child, Node) else child.result
         if isinstance(gives, Tensor):
-            yield from self._shape(part.shape, gives, (*path, "shape"))
-        elif part.shape is not None:
-            self._report((*path, "shape"), "asked of a child that gives one tensor")
+            return self._shape(line, gives)
+        return self._report(line, "asked of a child that gives one tensor")
 
-    def _unmet(self, path: Path, found: str, expected: str) -> Unmet:
-        what = " ".join(str(p) for p in path if p != "at" and not isinstance(p, int))
-        return Unmet(what, found, expected, place(self._tree, path))
+    def _number(self, line: Line, found: int) -> Expectation | None:
+        wanted = line.wanted
+        holds = within(found, wanted) if isinstance(wanted, str) else found == wanted
+        if holds is None:
+            return self._report(line, 'a number, or a budget such as "< 26M"')
+        return Expectation(
+            line.what, wanted if isinstance(wanted, str) else f"{wanted:,}", f"{found:,}", holds, line.span
+        )
 
-    def _report(self, path: Path, wanted: str) -> None:
+    def _shape(self, line: Line, tensor: Tensor) -> Expectation:
+        found = list(tensor.shape.dims)
+        return Expectation(line.what, str(line.wanted), str(found), found == line.wanted, line.span)
+
+    def _named(self, tree: ast.expr) -> str:
+        """The names of the spec in an expression, with their values."""
+        own = {name: v for name, v in self._graph.values.items() if not isinstance(v, Function)}
+        names = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in own)
+        shown = [(name, clean(value_text(own[name]), _SHOWN)) for name in names]
+        # A layer that is called as it is would only be said twice.
+        return ", ".join(f"{n} = {v}" for n, v in shown if not (is_layer(own[n]) and n == v))
+
+    def _report(self, line: Line, wanted: str) -> None:
         name = f"`expect` of `{self._graph.variant}`"
-        self._collector.add(errors.bad_field(place(self._tree, path), name, f"`{path[-1]}` must be {wanted}"))
+        self._collector.add(errors.bad_field(line.span, name, f"`{line.path[-1]}` must be {wanted}"))
+
+    @cached_property
+    def _env(self) -> Env:
+        return Env(None, dict(self._graph.values))
+
+    @cached_property
+    def _keys(self) -> set[str]:
+        return {entry.key for entry in self._graph.state}
+
+
+_LINES: dict[str, Callable[[_Test, Line], Expectation | None]] = {
+    **dict.fromkeys(TOTALS, _Test.total),
+    "keys": _Test.keys,
+    "shape": _Test.shape,
+    "constraints": _Test.constraint,
+    "at": _Test.child,
+}
+_OF_CHILD: dict[str, Callable[[_Test, Line, Module | Node], Expectation | None]] = {
+    "params": _Test._child_total,  # pyright: ignore[reportPrivateUsage]
+    "macs": _Test._child_total,  # pyright: ignore[reportPrivateUsage]
+    "shape": _Test._child_shape,  # pyright: ignore[reportPrivateUsage]
+}
 
 
 def _find(root: Module, path: str) -> Module | Node | None:

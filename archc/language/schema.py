@@ -208,8 +208,14 @@ class _Reader:
                 self.spec.expect[name.text] = (name, figures)
                 # Its form is the file's alone; whether it holds is for ``archc.language.expect`` to say.
                 declarations.read(declarations.Figures, figures, f"`expect` of `{name.text}`", self.collector)
+                self.constraints(figures.get("constraints"))
             else:
                 self.collector.add(errors.not_a_mapping(figures.span, f"`{name.text}`", "params: 25557032"))
+
+    def constraints(self, listed: Node | None) -> None:
+        for item in listed.items if isinstance(listed, Sequence) else []:
+            if isinstance(item, Scalar):
+                parse_expression(item, self.collector)
 
 
 _KEYS: dict[str, Callable[[_Reader, Scalar, Node], None]] = {

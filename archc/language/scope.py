@@ -40,13 +40,17 @@ class Env:
             env = env.outer
         return False, None
 
-    def all_names(self) -> list[str]:
-        found: dict[str, None] = {}
+    def values(self) -> dict[str, Any]:
+        """All names, the innermost first, with what they stand for."""
+        found: dict[str, Any] = {}
         env: Env | None = self
         while env is not None:
-            found.update(dict.fromkeys(env.names))
+            found = {**found, **env.names, **found}
             env = env.outer
-        return list(found)
+        return found
+
+    def all_names(self) -> list[str]:
+        return list(self.values())
 
 
 POISON = object()  # the value of a name whose expression failed

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from archc.diagnostics.span import Span
 from archc.ops.base import Op
@@ -109,6 +111,15 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f'the text "{value[:40]}"'
     return f"the number {value!r}"
+
+
+def value_text(value: Any) -> str:
+    """A value as it stands in an expression."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, cast(Sequence[Any], value)))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value.span.text if isinstance(value, Call) else str(getattr(value, "name", None) or repr(value))
 
 
 def kind_of(value: Any) -> str:
