@@ -19,12 +19,14 @@ FIGURES: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "torchvision_zoo.json").read_text(encoding="utf-8")
 )["networks"]
 NAMES = sorted(FIGURES)
+HUGE = ("regnet_y_128gf",)  # 645M parameters: its weights are drawn in no ordinary test
 MODELS = Path(__file__).parents[2] / "specs" / "models"
 
 # Smaller images where the full size would tell no more: it is kept by one network of each family.
 _FULL_SIZE = (
-    "alexnet", "densenet121", "googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
-    "resnet18", "shufflenet_v2_x0_5", "squeezenet1_0", "vgg11",
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
+    "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5",
+    "squeezenet1_0", "vgg11",
 )  # fmt: skip
 _SMALL = 64
 

@@ -15,10 +15,11 @@ import pytest
 import torch
 
 import archc
-from tests.zoo.reference import FIGURES, NAMES, Pair, by_name, images, torchvision_model
+from tests.support.vision import import_torchvision
+from tests.zoo.reference import FIGURES, HUGE, NAMES, Pair, by_name, images, torchvision_model
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[name for name in NAMES if name not in HUGE])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     yield Pair.of(request.param)
     gc.collect()
@@ -29,6 +30,17 @@ def test_keys_shapes_and_types_stand_in_torchvision_s_order(pair: Pair) -> None:
     ours = [(key, value.shape, value.dtype) for key, value in pair.ours.state_dict().items()]
     assert ours == theirs
     assert [entry.key for entry in pair.network.graph.state] == [key for key, _, _ in theirs]
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_state_dict_of_a_huge_network_stands_in_torchvision_s_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = import_torchvision().models.regnet.BlockParams
+    computed = torch.device("cpu")(parameters.from_init_params)  # which reads the numbers of its tensors
+    monkeypatch.setattr(parameters, "from_init_params", computed)
+    with torch.device("meta"):
+        theirs = torchvision_model(name).state_dict()
+    ours = [(e.key, torch.Size(e.weight.shape), getattr(torch, e.weight.dtype)) for e in archc.compile(name).graph.state]
+    assert ours == [(key, value.shape, value.dtype) for key, value in theirs.items()]
 
 
 def test_eval_is_bit_equal(pair: Pair) -> None:
