@@ -22,6 +22,7 @@ from archc.language.syntax import Mapping, Node, Scalar, Sequence, parse
 from archc.language.values import Block, kind_of
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_OF_NETWORKS = ("variants", "outputs", "train_outputs", "expect", "init", "weights", "preprocess", "labels")
 
 
 def read_spec(source: Source, collector: Collector) -> Spec | None:
@@ -43,6 +44,7 @@ class _Reader:
         self.bodies = BodyReader(collector)
         name = source.name.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
         self.spec = Spec(source, tree.span, name)
+        self.rules: Node | None = None  # `weights`
         inputs: Node | None = None
         for key, value in tree.entries:
             if key.text == "input":
@@ -66,7 +68,7 @@ class _Reader:
         misspelled = not written <= {*_KEYS, *SECTIONS, "input"}  # what is missing may be what was meant
         if written.isdisjoint(SECTIONS) and inputs is None and "blocks" in written:
             for key, _ in tree.entries:
-                if key.text in ("variants", "outputs", "train_outputs", "expect", "init", "preprocess", "labels"):
+                if key.text in _OF_NETWORKS:
                     self.collector.add(errors.key_without_network(key.span, key.text))
         elif misspelled:
             pass
@@ -74,6 +76,10 @@ class _Reader:
             self.collector.add(errors.no_input(spec.span))
         elif written.isdisjoint(SECTIONS):
             self.collector.add(errors.no_section(spec.span))
+        if self.rules is not None:
+            from archc.language.weight_rules import check_rules
+
+            check_rules(self.rules, spec.weight_rules, spec.params, self.collector)
         for name, (key, _) in spec.expect.items():
             if name not in spec.variant_names:
                 self.collector.add(errors.unknown_variant(key.span, name, spec.variant_names))
@@ -194,6 +200,11 @@ class _Reader:
             return None
         return parse_expression(node, self.collector)
 
+    def weights(self, key: Scalar, value: Node) -> None:
+        from archc.language.weight_rules import read_rules  # as the validator is
+
+        self.rules, self.spec.weight_rules = value, read_rules(value, self.collector)
+
     def preprocess(self, key: Scalar, value: Node) -> None:
         self.spec.preprocess = value
 
@@ -230,6 +241,7 @@ _KEYS: dict[str, Callable[[_Reader, Scalar, Node], None]] = {
     "outputs": _Reader.outputs,
     "train_outputs": _Reader.train_outputs,
     "init": _Reader.init,
+    "weights": _Reader.weights,
     "preprocess": _Reader.preprocess,
     "labels": _Reader.labels,
     "expect": _Reader.expect,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.diagnostics.span import Source, Span
+from archc.graph.weight_rules import WeightRule
 from archc.language.bodies import Bindings, EntriesBody
 from archc.language.expression import Expression
 from archc.language.syntax import Mapping, Node, Scalar
@@ -61,6 +62,7 @@ class Spec:
     outputs: EntriesBody | None = None
     train_outputs: EntriesBody | None = None
     init: list[InitEntry] = field(default_factory=list[InitEntry])
+    weight_rules: tuple[WeightRule, ...] = ()  # `weights`
     preprocess: Node | None = None
     labels: Node | None = None
     expect: dict[str, tuple[Scalar, Mapping]] = field(default_factory=dict[str, tuple[Scalar, Mapping]])

@@ -36,7 +36,8 @@ class Dropout(Activation):
 
     p: Probability = 0.5
 
-    view = True  # in eval the output is the input itself
+    view = True
+    eval_identity = True
     keeps_input = False
     inplace = True
     examples = (example(on=[3, 4, 5]), example(0.2, on=[7]), example(p=0.0, on=[7]))
@@ -61,7 +62,8 @@ class DropPath(Activation):
 
     p: Probability
 
-    view = True  # in eval the output is the input itself
+    view = True
+    eval_identity = True
     keeps_input = False
     examples = (example(0.2, on=[3, 4, 5]), example(0.0, on=[3, 4, 5]), example(p=1.0, on=[7]))
 

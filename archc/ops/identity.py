@@ -14,6 +14,7 @@ class Identity(Activation):
     """Gives its input. ``nn.Identity``."""
 
     view = True
+    eval_identity = True
     keeps_input = False
     examples = (example(on=[3, 4, 5]), example(on=[7]))
 
