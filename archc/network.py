@@ -40,12 +40,18 @@ class Network:
 
     def table(
         self, *, mode: Mode = "eval", batch: int = 1, depth: int | None = None, unfold: bool = False,
-        columns: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None, convention: str | None = None,
     ) -> Table:  # fmt: skip
-        """The layers with their shapes and costs. Raises archc.backends.table.TableError for an unknown column."""
+        """The layers with their shapes and costs.
+
+        ``convention`` is ``"torchinfo"``, ``"fvcore"`` or ``"ptflops"`` for operations as that tool counts them.
+        Raises archc.backends.table.TableError for an unknown column or convention.
+        """
         from archc.backends.table import Table
 
-        return Table(self.graph, mode=mode, batch=batch, depth=depth, unfold=unfold, columns=columns)
+        return Table(
+            self.graph, mode=mode, batch=batch, depth=depth, unfold=unfold, columns=columns, convention=convention
+        )
 
     def source(self) -> str:
         """One PyTorch module as text, that imports torch alone. torch itself is not needed to write it."""

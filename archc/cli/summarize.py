@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from archc.backends.table import COLUMNS, FORMATS, TableError
+from archc.backends.table import COLUMNS, CONVENTIONS, FORMATS, TableError
 from archc.cli.options import compile_network, network_options
 from archc.diagnostics.render import use_color
 from archc.graph.graph import Mode
@@ -21,15 +21,17 @@ from archc.graph.graph import Mode
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="For activations and memory.")
 @click.option("--columns", metavar="A,B,…", help=f"Columns to show, of {', '.join(COLUMNS)}.")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+@click.option("--convention", type=click.Choice(CONVENTIONS), help="Count operations as that tool does, not as MACs.")
 @network_options
 def command(
-    spec: str, depth: int | None, unfold: bool, mode: Mode, batch: int, columns: str | None, form: str, **changes: Any
-) -> None:
+    spec: str, depth: int | None, unfold: bool, mode: Mode, batch: int, columns: str | None, form: str,
+    convention: str | None, **changes: Any,
+) -> None:  # fmt: skip
     """Show SPEC layer by layer: shapes, parameters, multiply-adds, receptive fields, and totals."""
     network = compile_network(spec, **changes)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     try:
-        table = network.table(mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names)
+        table = network.table(mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names, convention=convention)
         text = table.text(color=use_color(sys.stdout)) if form == "table" else table.render(form)
     except TableError as e:
         raise click.UsageError(str(e)) from e

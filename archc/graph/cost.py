@@ -53,12 +53,16 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The costs of a graph in a mode. ``nodes`` are those that run, and those that only keep weights, in order."""
+    """The costs of a graph in a mode. ``nodes`` are those that run, and those that only keep weights, in order.
+
+    ``convention`` is the tool whose way of counting ``macs`` follows, None for archc's own.
+    """
 
     mode: Mode
     batch: int
     nodes: list[NodeCost]
     total: Total
+    convention: str | None = None
 
 
 def cost(graph: Graph, mode: Mode = "eval", batch: int = 1) -> Cost:

@@ -28,6 +28,25 @@ def test_every_format(archc: Archc, golden: Golden, form: str) -> None:
     golden(GOLDENS / f"summarize_tiny.{form}", shown.out)
 
 
+@pytest.mark.parametrize("convention", ["torchinfo", "fvcore", "ptflops"])
+def test_operations_as_another_tool_counts_them(archc: Archc, golden: Golden, convention: str) -> None:
+    shown = archc("summarize", "tiny.yaml:small", "--convention", convention, "--columns", "layer,op,macs,macs%")
+    assert (shown.code, shown.err) == (0, "")
+    golden(GOLDENS / f"summarize_tiny_{convention}.txt", shown.out)
+
+
+def test_flops_are_asked_in_archc_s_own_way(archc: Archc) -> None:
+    shown = archc("summarize", "tiny.yaml:small", "--convention", "fvcore", "--columns", "layer,flops")
+    assert shown.code == 2
+    assert "what fvcore counts is in the column macs" in shown.err
+
+
+def test_json_says_whose_convention_it_follows(archc: Archc) -> None:
+    data = json.loads(archc("summarize", "tiny.yaml:small", "--convention", "fvcore", "--format", "json").out)
+    assert (data["convention"], data["total"]["flops"]) == ("fvcore", None)
+    assert sum(row["macs"] for row in data["rows"]) == data["total"]["macs"]
+
+
 def test_json_is_what_programs_were_promised(archc: Archc) -> None:
     data = json.loads(archc("summarize", "tiny.yaml:small", "--format", "json").out)
     assert list(data) == ["name", "variant", "input", "rows", "total"]

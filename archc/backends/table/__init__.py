@@ -10,13 +10,15 @@ from archc.backends.table import formats
 from archc.backends.table.columns import COLUMNS, Scale, TableError, field_value, geometry, output_value, select
 from archc.backends.table.heading import head, totals
 from archc.backends.table.rows import Row, Rows
+from archc.graph.conventions import CONVENTIONS, recounted
+from archc.graph.conventions import convention as rules
 from archc.graph.cost import Cost, cost
 from archc.graph.graph import Graph, Mode
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["COLUMNS", "FORMATS", "Row", "Table", "TableError"]
+__all__ = ["COLUMNS", "CONVENTIONS", "FORMATS", "Row", "Table", "TableError"]
 
 
 class Table:
@@ -26,7 +28,8 @@ class Table:
     root. Equal neighbours are folded into one row unless ``unfold``. ``columns`` are names of ``COLUMNS``. The batch
     multiplies activations and their memory, not MACs. Layers that have weights and that the mode does not run have a
     row all the same, with their parameters and nothing else: rows add up to the network's parameters in every mode.
-    Raises TableError for a depth or batch below 1, and for an unknown column.
+    ``convention`` is another tool, of ``archc.graph.conventions``: MACs are then what it prints; there are no FLOPs.
+    Raises TableError for a depth or batch below 1, and for an unknown column or convention.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Table:
         depth: int | None = None,
         unfold: bool = False,
         columns: Sequence[str] | None = None,
+        convention: str | None = None,
     ) -> None:
         if batch < 1:
             raise TableError(f"a batch has 1 sample or more, not {batch}")
@@ -48,13 +52,19 @@ class Table:
         self.batch = batch
         self.depth = depth
         self.unfold = unfold
+        if convention is not None and convention not in CONVENTIONS:
+            raise TableError(f"no convention `{convention}`; there are {', '.join(CONVENTIONS)}")
+        self.convention = convention
         self._columns_asked = columns is not None
-        self.columns = select(columns)
+        self.columns = select(columns, "MACs" if convention is None else rules(convention).PRINTED)
+        if convention is not None and any(c.name == "flops" for c in self.columns):
+            raise TableError(f"the column flops is archc's own; what {convention} counts is in the column macs")
 
     @cached_property
     def cost(self) -> Cost:
         """The costs of the nodes and their sums."""
-        return cost(self.graph, self.mode, self.batch)
+        own = cost(self.graph, self.mode, self.batch)
+        return own if self.convention is None else recounted(own, self.convention)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -81,13 +91,14 @@ class Table:
         return {
             "name": self.graph.name,
             "variant": self.graph.variant,
+            **({} if self.convention is None else {"convention": self.convention}),
             "input": {name: list(tensor.shape.dims) for name, tensor in self.graph.inputs.items()},
             "rows": [_row_data(row) for row in Rows(self.graph, self.cost).leaves()],
             "total": {
                 "params": t.params,
                 "trainable_params": t.trainable_params,
                 "macs": t.macs,
-                "flops": t.flops,
+                "flops": t.flops if self.convention is None else None,
                 "activations": t.activations,
                 "param_bytes": t.param_bytes,
                 "peak_activation_bytes": t.peak_activation_bytes,

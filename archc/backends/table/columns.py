@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archc.backends.table.rows import Row
@@ -153,11 +153,12 @@ def _percent(n: int, total: int) -> float:
     return round(100 * n / total, 4) if total else 0.0
 
 
-def select(names: Sequence[str] | None) -> list[Column]:
-    """The columns of these names. Raises TableError for a name that there is not."""
+def select(names: Sequence[str] | None, macs: str = "MACs") -> list[Column]:
+    """The columns of these names; ``macs`` heads the one of that name. Raises TableError for one that there is not."""
     if names is not None and not names:
         raise TableError("a table needs at least one column")
-    return [_column(name) for name in names or DEFAULT]
+    columns = [_column(name) for name in names or DEFAULT]
+    return [replace(c, header=macs) if c.name == "macs" else c for c in columns]
 
 
 def _column(name: str) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archc.backends.table.columns import shape_text
 from archc.diagnostics.text import clean
+from archc.graph.conventions import convention
 from archc.graph.cost import Cost
 from archc.graph.graph import Graph
 
@@ -16,12 +17,18 @@ def head(graph: Graph, cost: Cost) -> list[str]:
     one_line = _joined(title, source, spec)
     first = [one_line] if len(one_line) <= WIDEST else [line for line in (_joined(title, spec), source) if line]
     inputs = ", ".join(f"{name} {shape_text([t.shape])}" for name, t in graph.inputs.items())
-    of = " of one sample" if cost.batch > 1 else ""
-    conventions = f"MACs: multiply-adds of conv and linear{of}; FLOPs = 2 × MACs"
     return [
         *first,
-        f"input{'s' if len(graph.inputs) > 1 else ''} {inputs} · {cost.mode} · {conventions}",
+        f"input{'s' if len(graph.inputs) > 1 else ''} {inputs} · {cost.mode} · {_counted(cost)}",
     ]
+
+
+def _counted(cost: Cost) -> str:
+    """What the operations are that the table counts."""
+    of = " of one sample" if cost.batch > 1 else ""
+    if cost.convention is not None:
+        return f"{convention(cost.convention).PRINTED}{of} as {cost.convention} counts them"
+    return f"MACs: multiply-adds of conv and linear{of}; FLOPs = 2 × MACs"
 
 
 def totals(graph: Graph, cost: Cost) -> list[str]:
@@ -30,8 +37,7 @@ def totals(graph: Graph, cost: Cost) -> list[str]:
     idle = sum(n.params for n in cost.nodes if not n.live)
     of = f"all trainable; {idle:,} in layers that {cost.mode} does not run" if idle else "all trainable"
     lines = [
-        f"parameters {t.params:,} ({of}) · {binary(t.param_bytes)} as fp32"
-        f" · MACs {decimal(t.macs)} · FLOPs {decimal(t.flops)}",
+        f"parameters {t.params:,} ({of}) · {binary(t.param_bytes)} as fp32 · {_operations(cost)}",
         f"activations {decimal(t.activations)} (numbers that conv and linear give)"
         f" · peak memory of inference {binary(t.peak_activation_bytes)} (batch {cost.batch})",
     ]
@@ -39,6 +45,13 @@ def totals(graph: Graph, cost: Cost) -> list[str]:
     if len(outputs) > 1:
         lines.append("outputs " + ", ".join(f"{name} {shape_text([t.shape])}" for name, t in outputs.items()))
     return lines
+
+
+def _operations(cost: Cost) -> str:
+    t = cost.total
+    if cost.convention is not None:
+        return f"{convention(cost.convention).PRINTED} {decimal(t.macs)} ({cost.convention})"
+    return f"MACs {decimal(t.macs)} · FLOPs {decimal(t.flops)}"
 
 
 def _joined(*parts: str) -> str:
