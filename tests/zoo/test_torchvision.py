@@ -39,7 +39,8 @@ def test_state_dict_of_a_huge_network_stands_in_torchvision_s_order(name: str, m
     monkeypatch.setattr(parameters, "from_init_params", computed)
     with torch.device("meta"):
         theirs = torchvision_model(name).state_dict()
-    ours = [(e.key, torch.Size(e.weight.shape), getattr(torch, e.weight.dtype)) for e in archc.compile(name).graph.state]
+    state = archc.compile(name).graph.state
+    ours = [(entry.key, torch.Size(entry.weight.shape), getattr(torch, entry.weight.dtype)) for entry in state]
     assert ours == [(key, value.shape, value.dtype) for key, value in theirs.items()]
 
 
