@@ -69,5 +69,8 @@ class DenseNetD2l(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.dense_blk2(self.tran_blk1(self.dense_blk1(self.b1(x))))
-        x = self.dense_blk4(self.tran_blk3(self.dense_blk3(self.tran_blk2(x))))
-        return self.last(self.relu(self.norm(x)))
+        x = self.tran_blk2(x)
+        x = self.dense_blk3(x)
+        x = self.tran_blk3(x)
+        x = self.relu(self.norm(self.dense_blk4(x)))
+        return self.last(x)

@@ -80,7 +80,9 @@ class GoogLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         x = self.conv3(self.conv2(self.maxpool1(self.conv1(x))))
-        x = self.maxpool3(self.inception3b(self.inception3a(self.maxpool2(x))))
+        x = self.maxpool2(x)
+        x = self.inception3a(x)
+        x = self.maxpool3(self.inception3b(x))
         inception4a = self.inception4a(x)
         inception4d = self.inception4d(self.inception4c(self.inception4b(inception4a)))
         x = self.inception5b(self.inception5a(self.maxpool4(self.inception4e(inception4d))))

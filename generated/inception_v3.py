@@ -180,9 +180,16 @@ class InceptionV3(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         x = self.maxpool1(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
-        x = self.Mixed_5b(self.maxpool2(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))))
-        x = self.Mixed_6b(self.Mixed_6a(self.Mixed_5d(self.Mixed_5c(x))))
-        Mixed_6e = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(x)))
+        x = self.Conv2d_3b_1x1(x)
+        x = self.maxpool2(self.Conv2d_4a_3x3(x))
+        x = self.Mixed_5b(x)
+        x = self.Mixed_5c(x)
+        x = self.Mixed_5d(x)
+        x = self.Mixed_6a(x)
+        x = self.Mixed_6b(x)
+        x = self.Mixed_6c(x)
+        x = self.Mixed_6d(x)
+        Mixed_6e = self.Mixed_6e(x)
         if self.training:
             aux_logits = self.AuxLogits(Mixed_6e)
         x = self.avgpool(self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(Mixed_6e))))

@@ -22,4 +22,5 @@ class LeNet5Mnist(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc1(self.flatten(self.conv_pool2(self.conv_pool1(x))))
-        return self.out(self.fc2(x))
+        x = self.fc2(x)
+        return self.out(x)

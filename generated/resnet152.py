@@ -65,5 +65,8 @@ class ResNet152(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(self.maxpool(x))))
+        x = self.maxpool(x)
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
         return self.fc(self.flatten(self.avgpool(self.layer4(x))))

@@ -48,4 +48,5 @@ class ResNet18D2l(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.b4(self.b3(self.b2(self.b1(x))))
-        return self.last(self.b5(x))
+        x = self.b5(x)
+        return self.last(x)

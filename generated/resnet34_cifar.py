@@ -47,5 +47,5 @@ class ResNet34Cifar(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer1(self.layer0(self.maxpool(self.conv1(x))))
-        x = self.flatten(self.avgpool(self.layer3(self.layer2(x))))
-        return self.fc(x)
+        x = self.layer2(x)
+        return self.fc(self.flatten(self.avgpool(self.layer3(x))))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from archc.backends._source.expression import quoted
 from archc.backends._source.names import fresh, local
-from archc.backends._source.template import Body, Item, Leaf, Ref, Slot, Step, Text
+from archc.backends._source.template import Body, Chain, Entry, Item, Leaf, Ref, Slot, Space, Step, Text
 from archc.backends._source.usage import Place, Usage, place_of, refs_of
 from archc.backends._source.wiring import Key
 from archc.graph.graph import Tensor
@@ -45,6 +45,8 @@ class Forward:
     ) -> None:
         self.body, self.access, self.number, self.flag = body, access, number, flag
         self.activations = {(e.name,) for e in body.entries if _is_activation(e.item)}
+        self.containers = frozenset(_containers(body.entries))
+        self.arguments = frozenset(inputs)  # the variables that still are what the caller gave, and holds anyway
         self.values: dict[Place, _Value] = {("input", i): _Value(None, name) for i, name in enumerate(inputs)}
         self.held: dict[Place, _Value] = dict(self.values)  # variables that are still to be read
         self.first = inputs[0] if inputs and isinstance(body.inputs[0][0], Tensor) else "y"
@@ -155,7 +157,7 @@ class Forward:
         needed = list(dict.fromkeys(p for r in refs if (p := place_of(r)) in self.pending))
         if needed:
             in_order = self.pending[len(self.pending) - len(needed) :] == needed
-            if not in_order or self._too_long(step, needed):
+            if not in_order or self._too_long(step, needed) or self._holds(step, needed):
                 self._flush()
             else:
                 del self.pending[len(self.pending) - len(needed) :]
@@ -193,6 +195,19 @@ class Forward:
         if deepest.depth >= _DEEPEST or (deepest.rounded and deepest.depth >= _DEEP):
             return True
         return len(self._text(step)) + len(_INDENT) * (self.depth + 2) > WIDTH
+
+    def _holds(self, step: Step, needed: list[Place]) -> bool:
+        """Whether a whole container would run while a map is held that a line of its own would have let go.
+
+        ``x = self.layer2(self.layer1(x))`` keeps the old x in memory until layer2 is through.
+        """
+        if step.key not in self.containers:
+            return False
+        wanted = {name for value in self.held.values() for name in value.text.split(", ")}
+        wanted.update(*(self.values[p].reads for p in self.pending if p not in needed))
+        name = self.first if self.first not in wanted else "y"
+        overwritten = {name} - wanted - self.arguments
+        return any(self.usage.passed_on(p) and self.values[p].reads & overwritten for p in needed)
 
     def _reads(self, refs: Sequence[Ref]) -> frozenset[str]:
         names: set[str] = set()
@@ -239,6 +254,7 @@ class Forward:
                 continue
             name = self.targets.get(place) or self._variable(place, value)
             self.lines.append(f"{_INDENT * self.depth}{name} = {value.text}")
+            self.arguments -= set(name.split(", "))
             value.text, value.atom, value.variable, value.depth = name, True, True, 0
             self.held[place] = value
 
@@ -316,6 +332,21 @@ def _named(key: Key) -> str:
 
 def _is_activation(item: Item | None) -> bool:
     return isinstance(item, Leaf) and any(op is not None and op.inplace for op in item.made_by)
+
+
+def _containers(entries: Sequence[Entry], above: Key = ()) -> Iterator[Key]:
+    """The children that hold layers."""
+    for entry in entries:
+        key = (*above, entry.name)
+        if isinstance(entry.item, Space):
+            yield from _containers(entry.item.entries, key)
+        elif isinstance(entry.item, Chain) or _is_a_class(entry.item):
+            yield key
+
+
+def _is_a_class(item: Item | None) -> bool:
+    """Whether the child is of a class that is written here."""
+    return isinstance(item, Leaf) and not all(isinstance(cls, str) for cls in item.cls.present())
 
 
 def _bare(template: str, index: int) -> bool:
