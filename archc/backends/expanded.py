@@ -261,10 +261,10 @@ def _init(graph: Graph) -> Iterator[str]:
         if pattern is None:
             yield f"  {', '.join(ops)}: {{{', '.join(f'{r.weight}: {_quote_init(r)}' for r in rules)}}}"
         else:
-            yield f"  {quoted(pattern)}: {initialiser_text(rules[-1].init)}"
+            yield f"  {quoted(pattern)}: {plain(initialiser_text(rules[-1].init))}"
 
 
 def _quote_init(rule: InitRule) -> str:
-    """An initialiser within a flow mapping, where a comma would end it."""
+    """An initialiser within a flow mapping, where a comma or a bracket would end it."""
     text = initialiser_text(rule.init)
-    return f"'{text}'" if "," in text else text
+    return "'" + text.replace("'", "''") + "'" if set(text) & set(",[]{}:#") else text

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archc.backends.weights import WeightsError
+from archc.graph.fans import fans
 from archc.graph.graph import Graph
 from archc.graph.initial import initialisers
 from archc.ops.base import Init, Weight
@@ -150,14 +151,6 @@ def orthogonal(rng: np.random.Generator, shape: Shape, gain: float = 1.0) -> Arr
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diag(r))
     return (gain * (q.T if rows < columns else q)).reshape(shape).astype(np.float32)
-
-
-def fans(shape: Shape) -> tuple[int, int]:
-    """(fan-in, fan-out) as torch counts them, for transposed convolutions too: axis 1 and axis 0 times the kernel."""
-    if len(shape) < 2:
-        raise ValueError(f"it needs two axes or more, this has {len(shape)}")
-    field = math.prod(shape[2:])
-    return shape[1] * field, shape[0] * field
 
 
 _GAINS: dict[str, float] = {

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from archc.graph.fans import FanInit, Formula
 from archc.language.values import value_text
 from archc.ops.base import Init, Op
 
@@ -60,7 +61,7 @@ def flow(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else repr(value)
 
 
-def initialiser_text(init: Init) -> str:
+def initialiser_text(init: Init | FanInit) -> str:
     """An initialiser with its arguments."""
-    arguments = ", ".join(f"{name}={value_text(value)}" for name, value in init.args)
+    arguments = ", ".join(f"{k}={v.text if isinstance(v, Formula) else value_text(v)}" for k, v in init.args)
     return init.name + (f"({arguments})" if arguments else "")

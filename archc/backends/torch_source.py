@@ -97,6 +97,7 @@ def _render(graph: Graph, classes: list[ClassText], helpers: dict[str, str]) -> 
     everything = "\n".join([code, *used])
     return _template().render(
         doc=_docstring(graph, classes[-1].name),
+        math=bool(re.search(r"\bmath\.", code)),
         ordered="OrderedDict(" in everything,
         torch=bool(re.search(r"\btorch\.", everything)),
         tensor=bool(re.search(r"\bTensor\b", everything)),

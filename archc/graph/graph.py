@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from archc.diagnostics.span import Span
+from archc.graph.fans import FanInit
 from archc.ops.base import Init, Op, Weight
 from archc.ops.shape import Shape
 
@@ -112,7 +113,7 @@ class InitRule:
     ops: tuple[str, ...]
     pattern: str | None
     weight: str  # the weight's name, for ops; "" for a pattern
-    init: Init
+    init: Init | FanInit
     span: Span | None = None
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from archc.diagnostics import errors
-from archc.graph.graph import InitRule
+from archc.graph.fans import FAN_NAMES, FanInit, Fans
+from archc.graph.graph import Entry, Graph, InitRule
+from archc.graph.initial import layer_fans, meant
 from archc.language.expand import Expander
 from archc.language.expression import Expression
+from archc.language.formulas import Formulas, first_fan, over_fans
 from archc.language.reporting import Poisoned
 from archc.language.scope import Env
 from archc.language.spec import InitEntry
@@ -18,9 +23,9 @@ from archc.ops import OPS
 from archc.ops.base import Init
 
 
-def read_init(entries: list[InitEntry], expander: Expander, env: Env) -> tuple[InitRule, ...]:
-    """`init` as rules, in order; a later one wins."""
-    inner = Env(env, dict(INITIALISERS))
+def read_init(entries: list[InitEntry], graph: Graph, expander: Expander, env: Env) -> tuple[InitRule, ...]:
+    """`init` as rules over the weights of ``graph``, in order; a later one wins."""
+    reader = _Reader(expander, Env(env, dict(INITIALISERS)))
     rules: list[InitRule] = []
     for entry in entries:
         pattern = entry.key.text if "." in entry.key.text else None
@@ -28,25 +33,90 @@ def read_init(entries: list[InitEntry], expander: Expander, env: Env) -> tuple[I
         for weight, expression in entry.values:
             name = weight.text if weight is not None else "" if pattern is not None else "weight"
             _check_target(ops, name, entry.key, weight, expander)
+            target = _Target(graph, ops, pattern, name)
             try:
-                value = expander.evaluator.value(expression, inner, None)
-                value = _called(value, expression, expander)
-                if not isinstance(value, Init):
-                    expander.evaluator.fail(errors.wrong_init(expression.span, describe(value), list(INITIALISERS)))
+                if over_fans(expression):
+                    init = reader.over_fans(expression, target.entries())
+                else:
+                    init = reader.fixed(expression)
+                    reader.check_axes(init, expression, target)
             except Poisoned:
                 continue
-            rules.append(InitRule(ops, pattern, name, value, entry.key.span))
+            rules.append(InitRule(ops, pattern, name, init, entry.key.span))
     return tuple(rules)
 
 
-def _called(value: Any, expression: Expression, expander: Expander) -> Any:
-    """`zeros` is `zeros()`."""
-    if not isinstance(value, Function) or value.name not in INITIALISERS:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a rule is about."""
+
+    graph: Graph
+    ops: tuple[str, ...]
+    pattern: str | None
+    name: str  # of the weight
+
+    def entries(self) -> list[Entry]:
+        return [e for e in self.graph.state if meant(self.ops, self.pattern, self.name, e)]
+
+    def vectors(self) -> list[Entry]:
+        """Those with fewer than two axes; the graph is asked only where the ops don't say that there are none."""
+        if self.pattern is None and all(fewest_axes(op, self.name) > 1 for op in self.ops):
+            return []
+        return [e for e in self.entries() if len(e.weight.shape) < 2]
+
+
+class _Reader:
+    """Reads what stands under the keys of `init`. Raises Poisoned after reporting."""
+
+    def __init__(self, expander: Expander, env: Env) -> None:
+        self.evaluator, self.env = expander.evaluator, env
+
+    def fixed(self, expression: Expression, env: Env | None = None) -> Init:
+        """An initialiser with numbers."""
+        value = self.evaluator.value(expression, env or self.env, None)
+        if isinstance(value, Function) and value.name in INITIALISERS:
+            value = self.call(value, expression)  # `zeros` is `zeros()`
+        if not isinstance(value, Init):
+            self.evaluator.fail(errors.wrong_init(expression.span, describe(value), list(INITIALISERS)))
         return value
-    try:
-        return value.call()
-    except TypeError:
-        expander.evaluator.fail(errors.wrong_function_call(expression.span, value.name, value.signature))
+
+    def check_axes(self, init: Init, expression: Expression, target: _Target) -> None:
+        """Initialisers that take the fans of the very tensor, or its rows, are none of a vector's."""
+        if init.name in OF_MATRICES and (vectors := target.vectors()):
+            first = vectors[0]
+            self.evaluator.fail(errors.too_few_axes(expression.span, init.name, first.key, first.weight.shape))
+
+    def call(self, function: Function, expression: Expression, *args: Any, **kwargs: Any) -> Init:
+        try:
+            return function.call(*args, **kwargs)
+        except TypeError:
+            self.evaluator.fail(errors.wrong_function_call(expression.span, function.name, function.signature))
+
+    def over_fans(self, expression: Expression, entries: list[Entry]) -> FanInit:
+        """An initialiser whose arguments depend on the layer: what it is for each of these, and as formulas."""
+        at: dict[Fans, Init] = {}
+        for fans in self.fans(expression, entries):
+            at[fans] = self.fixed(expression, Env(self.env, dict(zip(FAN_NAMES, fans, strict=True))))
+        formulas = Formulas(expression, self.evaluator, self.env)
+        node = formulas.conditional(expression.tree)
+        function = formulas.function(node) if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or function is None or function.name not in INITIALISERS:
+            self.evaluator.fail(errors.fans_outside(expression.span))
+        positional = [formulas.argument(a) for a in node.args]
+        named = {str(k.arg): formulas.argument(k.value) for k in node.keywords}
+        init = self.call(function, expression, *positional, **named)
+        return FanInit(init.name, init.args, at)
+
+    def fans(self, expression: Expression, entries: list[Entry]) -> list[Fans]:
+        """Those of the layers, each once."""
+        found: dict[Fans, None] = {}
+        for entry in entries:
+            try:
+                found[layer_fans(entry)] = None
+            except ValueError:
+                span = expression.place(first_fan(expression))
+                self.evaluator.fail(errors.no_fans(span, entry.key, entry.weight.shape))
+        return list(found)
 
 
 def _check_target(ops: tuple[str, ...], name: str, key: Scalar, weight: Scalar | None, expander: Expander) -> None:
@@ -59,10 +129,19 @@ def _check_target(ops: tuple[str, ...], name: str, key: Scalar, weight: Scalar |
 
 
 @cache
-def weights_of(op: str) -> frozenset[str]:
-    """The names of weights that an op may have, over all its examples."""
+def weights_of(op: str) -> dict[str, int]:
+    """The names of weights that an op may have, over all its examples, and the fewest axes that each has."""
     cls = OPS[op]
-    return frozenset(n for e in cls.examples for n in cls.of(*e.args, **e.kwargs).weights(*e.on))
+    found: dict[str, int] = {}
+    for example in cls.examples:
+        for name, weight in cls.of(*example.args, **example.kwargs).weights(*example.on).items():
+            found[name] = min(len(weight.shape), found.get(name, len(weight.shape)))
+    return found
+
+
+def fewest_axes(op: str, weight: str) -> int:
+    """Of a weight of an op; 0 where that is not known."""
+    return weights_of(op).get(weight, 0) if op in OPS else 0
 
 
 def _initialisers() -> dict[str, Function]:
@@ -107,3 +186,4 @@ CHOICES = {
     ),
 }  # fmt: skip
 INITIALISERS = _initialisers()
+OF_MATRICES = frozenset(n for n in INITIALISERS if n.startswith(("xavier", "kaiming", "orthogonal")))

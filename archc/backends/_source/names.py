@@ -9,7 +9,7 @@ import re
 from archc.language.reserved import RESERVED
 
 # What the module itself imports or is written with; a local name may hide none of these.
-MODULE_NAMES = frozenset({"torch", "nn", "Tensor", "OrderedDict", "self", "__class__"})
+MODULE_NAMES = frozenset({"torch", "nn", "Tensor", "OrderedDict", "math", "self", "__class__"})
 # A subclass of nn.Sequential has these besides what every nn.Module has.
 SEQUENTIAL_NAMES = frozenset({"append", "extend", "insert", "pop"})
 DICT_NAMES = frozenset({"clear", "pop", "keys", "items", "values", "update"})

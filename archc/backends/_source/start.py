@@ -6,23 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archc.backends._source.expression import literal, quoted
+from archc.backends._source.expression import quoted
+from archc.backends._source.formulas import Start, call_lines, fan_lines
+from archc.graph.fans import FanInit
 from archc.graph.graph import Entry, Graph, InitRule
-from archc.ops.base import Init, TorchModule
+from archc.ops.base import TorchModule
 
 _INDENT = "    "
-
-_FAN: dict[str, float | str] = {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"}
-_DEFAULTS: dict[str, dict[str, float | str]] = {  # of torch.nn.init
-    "uniform": {"a": 0, "b": 1},
-    "normal": {"mean": 0, "std": 1},
-    "trunc_normal": {"mean": 0, "std": 1, "a": -2, "b": 2},
-    "xavier_uniform": {"gain": 1},
-    "xavier_normal": {"gain": 1},
-    "kaiming_uniform": _FAN,
-    "kaiming_normal": _FAN,
-    "orthogonal": {"gain": 1},
-}
 
 
 def start_lines(graph: Graph, helpers: dict[str, str]) -> list[str]:
@@ -39,12 +29,6 @@ def start_lines(graph: Graph, helpers: dict[str, str]) -> list[str]:
     return lines + _Layers(graph, layers, helpers).lines()
 
 
-def _call(init: Init, target: str) -> str:
-    usual = _DEFAULTS.get(init.name, {})
-    args = "".join(f", {name}={literal(value)}" for name, value in init.args if usual.get(name) != value)
-    return f"nn.init.{init.name}_({target}{args})"
-
-
 @dataclass
 class _Layers:
     """Rules by op, one after the other, in one loop over the modules."""
@@ -57,7 +41,7 @@ class _Layers:
         if not self.rules:
             return []
         self.classes = self._classes()
-        by_classes: dict[tuple[str, ...], dict[str, Init]] = {}
+        by_classes: dict[tuple[str, ...], dict[str, Start]] = {}
         for op, classes in self._ops().items():
             for rule in self.rules:
                 if op in rule.ops and any(e.node.op.name == op and e.name == rule.weight for e in self.graph.state):
@@ -66,7 +50,7 @@ class _Layers:
             return []
         if not self._safe():
             return self._one_by_one()
-        joined: dict[str, tuple[tuple[str, ...], dict[str, Init]]] = {}
+        joined: dict[str, tuple[tuple[str, ...], dict[str, Start]]] = {}
         for classes, starts in by_classes.items():
             key = repr(starts)
             joined[key] = ((*joined[key][0], *classes) if key in joined else classes), starts
@@ -74,8 +58,10 @@ class _Layers:
         for i, (classes, starts) in enumerate(joined.values()):
             test = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
             lines.append(f"{_INDENT}{'el' if i else ''}if isinstance(module, {test}):")
-            for weight, init in starts.items():
-                lines += [2 * _INDENT + line for line in self._start(classes, weight, init)]
+            linear = classes == ("nn.Linear",)
+            fans = [line for init in starts.values() for line in fan_lines(init, "module.weight", linear=linear)]
+            body = [line for weight, init in starts.items() for line in self._start(classes, weight, init)]
+            lines += [2 * _INDENT + line for line in (*sorted(set(fans)), *body)]
         return lines
 
     def _classes(self) -> dict[str, set[str]]:
@@ -102,15 +88,16 @@ class _Layers:
                     return False
         return True
 
-    def _start(self, classes: tuple[str, ...], weight: str, init: Init) -> list[str]:
+    def _start(self, classes: tuple[str, ...], weight: str, init: Start) -> list[str]:
         """The call for one weight; guarded where only some of the layers have it."""
+        linear = classes == ("nn.Linear",)
         ops = {op for c in classes for op in self.classes[c]}
         layers = [n for n in self.graph.nodes if n.op.name in ops and n.weights]
-        call = _call(init, f"module.{weight}")
-        optional = weight == "bias" and classes != ("nn.Linear",)  # as PyTorch declares it
+        call = call_lines(init, f"module.{weight}", linear=linear)
+        optional = weight == "bias" and not linear  # as PyTorch declares it
         if all(weight in n.weights for n in layers) and not optional:
-            return [call]
-        return [f"if module.{weight} is not None:", f"{_INDENT}{call}"]
+            return call
+        return [f"if module.{weight} is not None:", *(_INDENT + line for line in call)]
 
     def _one_by_one(self) -> list[str]:
         """By key, where classes don't tell the ops apart."""
@@ -122,24 +109,38 @@ class _Layers:
         return lines
 
 
-def _by_key(graph: Graph, pattern: str, init: Init) -> list[str]:
+def _by_key(graph: Graph, pattern: str, init: Start) -> list[str]:
     regex = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
     entries = [e for e in graph.state if regex.fullmatch(e.key)]
     if not entries:
         return []
-    keys = [e.key for e in entries]
     test = next((t for t in _tests(pattern) if _picks(t, graph.state, entries)), None)
-    buffers = {e.weight.buffer for e in entries}
-    if test is None or len(keys) == 1 or len(buffers) > 1:
-        return [
-            line for b in sorted(buffers) for line in _loop_over([e for e in entries if e.weight.buffer is b], init)
-        ]
-    source = "self.named_buffers()" if True in buffers else "self.named_parameters()"
+    alike = _alike(entries, init)
+    if test is None or len(entries) == 1 or len(alike) > 1:
+        return [line for group in alike for line in _loop_over(group, init)]
+    buffer, name = entries[0].weight.buffer, entries[0].name
+    own = not isinstance(init, FanInit) or name in ("weight", "")
+    source = "self.named_buffers()" if buffer else "self.named_parameters()"
     return [
         f"for name, weight in {source}:",
         f"{_INDENT}if {' and '.join(test)}:",
-        f"{2 * _INDENT}{_call(init, 'weight')}",
+        *(2 * _INDENT + line for line in fan_lines(init, "weight" if own else _sibling(name))),
+        *(2 * _INDENT + line for line in call_lines(init, "weight")),
     ]
+
+
+def _alike(entries: Sequence[Entry], init: Start) -> list[list[Entry]]:
+    """Parameters apart from buffers, and apart by names where they are filled by the fans of the weight beside them."""
+    groups: dict[tuple[bool, str], list[Entry]] = {}
+    for entry in entries:
+        name = entry.name if isinstance(init, FanInit) else ""
+        groups.setdefault((entry.weight.buffer, name), []).append(entry)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _sibling(name: str) -> str:
+    """The weight of the layer whose ``name`` has the key ``name``."""
+    return f'self.get_parameter(name.removesuffix("{name}") + "weight")'
 
 
 def _tests(pattern: str) -> Iterable[list[str]]:
@@ -168,9 +169,17 @@ def _picks(test: list[str], state: Sequence[Entry], entries: list[Entry]) -> boo
     return [e for e in alike if all(holds(c, e.key) for c in test)] == entries
 
 
-def _loop_over(entries: Sequence[Entry], init: Init) -> list[str]:
-    getter = "get_buffer" if any(e.weight.buffer for e in entries) else "get_parameter"
+def _loop_over(entries: Sequence[Entry], init: Start) -> list[str]:
+    """Entries of one kind by their keys."""
+    getter = "get_buffer" if entries[0].weight.buffer else "get_parameter"
+    first = entries[0]
     if len(entries) == 1:
-        return [_call(init, f"self.{getter}({quoted(entries[0].key)})")]
+        weight = first.node.key("weight" if "weight" in first.node.weights else first.name)
+        return [
+            *fan_lines(init, f"self.get_parameter({quoted(weight)})"),
+            *call_lines(init, f"self.{getter}({quoted(first.key)})"),
+        ]
     names = ", ".join(quoted(e.key) for e in entries)
-    return [f"for name in ({names}):", f"{_INDENT}{_call(init, f'self.{getter}(name)')}"]
+    weight = "self.get_parameter(name)" if first.name in ("weight", "") else _sibling(first.name)
+    body = [*fan_lines(init, weight), *call_lines(init, f"self.{getter}(name)")]
+    return [f"for name in ({names}):", *(_INDENT + line for line in body)]

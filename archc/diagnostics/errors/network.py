@@ -10,9 +10,9 @@ from archc.diagnostics.errors.suggest import count, did_you_mean, listed
 from archc.diagnostics.span import Span
 
 __all__ = [
-    "ambiguous_output", "bad_field", "block_missing", "block_twice", "labels_count", "labels_unreadable",
-    "no_such_file", "nothing_built_at_all", "output_is_list", "pattern_matches_nothing", "preprocess_mismatch",
-    "too_many_variants",
+    "ambiguous_output", "bad_field", "block_missing", "block_twice", "fans_outside", "labels_count",
+    "labels_unreadable", "no_fans", "no_formula", "no_such_file", "nothing_built_at_all", "output_is_list",
+    "pattern_matches_nothing", "preprocess_mismatch", "too_few_axes", "too_many_variants",
     "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant",
     "unused_weights",
     "use_cycle", "wrong_init", "wrong_param", "wrong_variant_input",
@@ -145,6 +145,42 @@ def unknown_init_weight(span: Span, op: str, name: str, known: Sequence[str]) ->
 def wrong_init(span: Span, what: str, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "wrong-init", f"here is an initialiser; this is {what}", Label(span), notes=(f"they are {listed(known, 20)}",)
+    )
+
+
+def no_fans(span: Span, key: str, shape: tuple[int, ...]) -> Diagnostic:
+    return Diagnostic(
+        "no-fans",
+        f"`{key}` has no fan-in and fan-out: the weight of its layer is a vector, {list(shape)}",
+        Label(span),
+        help="name only layers whose weights have two axes or more: `conv, linear: …`",
+    )
+
+
+def too_few_axes(span: Span, initialiser: str, key: str, shape: tuple[int, ...]) -> Diagnostic:
+    return Diagnostic(
+        "too-few-axes",
+        f"`{initialiser}` needs two axes or more, and `{key}` is a vector, {list(shape)}",
+        Label(span),
+        help="vectors start from `zeros`, `ones`, `constant`, `uniform`, `normal` or `trunc_normal`",
+    )
+
+
+def fans_outside(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "fan-formula",
+        "`fan_in` and `fan_out` stand within the arguments of an initialiser, and don't choose it",
+        Label(span),
+        help="for example `normal(std=0.01 if fan_in > 512 else 0.02)`",
+    )
+
+
+def no_formula(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "fan-formula",
+        "this can't be computed from `fan_in` and `fan_out`",
+        Label(span),
+        help="they take numbers, arithmetic, comparisons, conditions, `min`, `max`, `sqrt`, `log` and rounding",
     )
 
 
