@@ -226,6 +226,23 @@ CASES = {
           b: unit(leaky_relu(0.2))
           c: unit(sigmoid)
     """,
+    "arguments that leave children out": """
+        blocks:
+          gate(width):
+            squeeze: conv(width, 1)
+            expand: conv(x.channels, 1)
+            out <- expand, x: mul
+          unit(act, width=0):
+            - conv(8, 1)
+            - if act != identity: act
+            - if width: gate(width)
+            - batch_norm
+        body:
+          a: unit(relu)
+          b: unit(identity)
+          c: unit(hardswish, 4)
+          d: unit(relu, 2)
+    """,
     "sizes in an expression": """
         blocks:
           gate(k):

@@ -73,9 +73,8 @@ class Chooser:
                 slot.expression = Literal(present[0]) if present else Literal(None)
             else:
                 varying.append(slot)
-        for slot in varying:
-            if id(slot) in named:
-                self._choose_class(slot)
+        for slot in sorted((s for s in varying if id(s) in named), key=lambda s: ABSENT in s.values):
+            self._choose_class(slot)
         values = [s for s in varying if id(s) not in flags and id(s) not in named]
         everywhere = [s for s in values if ABSENT not in s.values]
         self._choose_values(everywhere)
@@ -217,7 +216,7 @@ class Chooser:
             if fits(slot.values, values):
                 return self._taken_as(name)
         for parameter in self.chosen.values():
-            if fits(slot.values, parameter.values):
+            if fits(slot.values, parameter.values) or _tells(parameter, slot.values):
                 return Name(parameter.name)
         own = {p.name: p.values for p in self._by_rank() if not p.flag}
         natural = {n: v for n, v in own.items() if any(v is self.candidates.get(c) for c in self.block_names)}
@@ -231,7 +230,9 @@ class Chooser:
             if fits(values, parameter.values):
                 slot.expression = Name(parameter.name)
                 return
-        slot.expression = self._take(self._class_label(slot), filled(values))
+        if ABSENT in values:
+            values = [None if v is ABSENT else v for v in values]
+        slot.expression = self._take(self._class_label(slot), values)
 
     def _class_label(self, slot: Slot) -> str:
         """The block's parameter that takes a layer and varies as the class does."""
@@ -259,6 +260,14 @@ def settle_in_place(body: Body) -> None:
             del leaf.args["inplace"]
         elif slot is not None:
             slot.values = [v if v is ABSENT else True for v in slot.values]
+
+
+def _tells(parameter: Parameter, present: Values) -> bool:
+    """Whether the parameter is 0 or None in just the instances that lack an optional child."""
+    values = parameter.values
+    counts = all(type(v) is int for v in values)
+    classes = all(v is None or isinstance(v, ClassName) for v in values)
+    return (counts or classes) and fits(present, [bool(v) for v in values])
 
 
 def _presence(body: Body) -> list[Slot]:
