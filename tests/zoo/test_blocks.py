@@ -87,13 +87,17 @@ def _sorted_as(ours: nn.Module, theirs: nn.Module) -> list[tuple[str, torch.Size
 ARGUMENTS = {
     "out": 24, "width": 24, "n": 2, "kernel": 3, "growth": 8, "num_classes": 10, "stride": 2, "squeeze": 4,
     "expand": 16, "hidden": 32, "pool_features": 8, "c7": 8, "c1": 8, "c2": [8, 8], "c3": [8, 8], "c4": 8,
+    "number": 1, "depth": 2, "group_width": 8, "depths": [1, 2], "widths": [16, 24], "group_widths": [8, 8],
+    "ratios": [1, 1],
 }  # fmt: skip
+# Of two maps or of several, of three channels, and of blocks that the caller would have to name: tested in models.
+ELSEWHERE = ("up_block", "fpn", "imagenet_to_unit", "efficient_features")
 HEADERS = [
     (path.relative_to(LIBRARY).with_suffix("").as_posix(), header)
     for folder in ("blocks", "stems", "heads")
     for path in sorted((LIBRARY / folder).glob("*.yaml"))
     for header in yaml.safe_load(path.read_text(encoding="utf-8"))["blocks"]
-    if not header.startswith(("up_block", "imagenet_to_unit"))  # of two maps, and of three channels: tested in models
+    if not header.startswith(ELSEWHERE)
 ]
 
 
