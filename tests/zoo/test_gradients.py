@@ -13,8 +13,12 @@ NETWORKS = (
     "densenet121",
     "googlenet",
     "inception_v3",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
     "resnet18",
     "resnext50_32x4d",
+    "shufflenet_v2_x1_0",
     "squeezenet1_1",
     "vgg11_bn",
 )
