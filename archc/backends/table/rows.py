@@ -159,7 +159,7 @@ class Rows:
             module.path,
             module.name,
             level,
-            op=_contents(module),
+            op=contents(module),
             opened=self.depth is None or level < self.depth,
             live=sums.live,
             inputs=tuple(reference(t) for i in module.inputs for t in (i if isinstance(i, list) else [i])),
@@ -179,7 +179,7 @@ def reference(tensor: Tensor) -> str:
     return f"{tensor.producer.path}[{tensor.index}]" if tensor.producer.many else tensor.producer.path
 
 
-def _contents(module: Module) -> str:
+def contents(module: Module) -> str:
     """The block that a container is, or what it holds: ``3 × bottleneck``; ``conv, batch_norm``; ``31 layers``."""
     if module.block:
         return module.block

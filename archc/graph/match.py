@@ -1,0 +1,165 @@
+"""Which layer of one network is which of another: by path, and where paths changed, by what they hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from archc.graph.graph import Graph, Module, Node
+
+Child = Module | Node
+
+ALIGNED = 1000  # numbered children of one container that are aligned by what they are; beyond, by their numbers alone
+COMPARED = 4096  # pairs of children that are compared in search of what was renamed and edited as well
+ALIKE = 0.5  # share of weights in common from which two containers are one under two names
+
+
+@dataclass(eq=False)
+class Match:
+    """Pairs of children of two networks; what stands in none was removed or added. Each child is in one pair at most.
+
+    A pair is of two nodes, be their ops what they may, of two modules, or of one of each where a path kept its name.
+    """
+
+    a: Graph
+    b: Graph
+    to_b: dict[Child, Child] = field(default_factory=dict[Child, Child])
+    to_a: dict[Child, Child] = field(default_factory=dict[Child, Child])
+
+    @staticmethod
+    def of(a: Graph, b: Graph) -> Match:
+        found = Match(a, b)
+        found._pair(a.root, b.root)
+        found._find_moved()
+        return found
+
+    def pure(self, child: Child) -> bool:
+        """Whether neither the child nor anything below it has a partner."""
+        if child in self.to_b or child in self.to_a:
+            return False
+        return isinstance(child, Node) or all(map(self.pure, child.children.values()))
+
+    def _pair(self, a: Child, b: Child) -> None:
+        self.to_b[a], self.to_a[b] = b, a
+        if isinstance(a, Module) and isinstance(b, Module):
+            self._pair_children(a, b)
+
+    def _pair_children(self, a: Module, b: Module) -> None:
+        ours, theirs = _built(a), _built(b)
+        for one, other in self._numbered(ours, theirs):
+            self._pair(one, other)
+        for name, child in ours.items():
+            if name in theirs and child not in self.to_b and theirs[name] not in self.to_a and not name.isdecimal():
+                self._pair(child, theirs[name])
+        self._find_renamed(
+            [c for c in ours.values() if c not in self.to_b], [c for c in theirs.values() if c not in self.to_a]
+        )
+
+    def _numbered(self, ours: dict[str, Child], theirs: dict[str, Child]) -> Iterator[tuple[Child, Child]]:
+        """Children without names: by number, unless one that was put in or taken out moved those after it."""
+        a = [c for name, c in ours.items() if name.isdecimal()]
+        b = [c for name, c in theirs.items() if name.isdecimal()]
+        by_number = [(c, theirs[c.name]) for c in a if c.name in theirs]
+        kept = all(_sort(one) == _sort(other) for one, other in by_number)
+        if kept or max(len(a), len(b)) > ALIGNED:
+            return iter(by_number)
+        return _aligned(a, b)
+
+    def _find_renamed(self, ours: list[Child], theirs: list[Child]) -> None:
+        """Children of one container that have another name: equal ones first, then those alike."""
+        equal: defaultdict[Any, list[Child]] = defaultdict(list)
+        for child in theirs:
+            equal[form(child)].append(child)
+        for child in ours:
+            found = equal[form(child)]
+            place = next((i for i, c in enumerate(found) if not (c.name.isdecimal() and child.name.isdecimal())), None)
+            if place is not None:
+                self._pair(child, found.pop(place))
+        left, free = [c for c in ours if c not in self.to_b], [c for c in theirs if c not in self.to_a]
+        if len(left) * len(free) > COMPARED:
+            return
+        for child in left:
+            near = [(alike(child, other), other) for other in free if other not in self.to_a]
+            share, best = max(near, key=lambda n: n[0], default=(0.0, None))
+            if best is not None and share >= ALIKE:
+                self._pair(child, best)
+
+    def _find_moved(self) -> None:
+        """What has weights, and went into another container, or out of one, under its own name."""
+        places: defaultdict[Any, list[Child]] = defaultdict(list)
+        for child in _unpaired(self.b.root, self.to_a):
+            if not child.name.isdecimal() and has_weights(child):
+                places[child.name, form(child)].append(child)
+        for child in _unpaired(self.a.root, self.to_b):
+            if child.name.isdecimal() or child in self.to_b:
+                continue
+            found = [c for c in places.get((child.name, form(child)), ()) if c not in self.to_a]
+            if len(found) == 1 and self.pure(child) and self.pure(found[0]) and self._near(child, found[0]):
+                self._pair(child, found[0])
+
+    def _near(self, a: Child, b: Child) -> bool:
+        """Whether one of the two stands in a container that both networks have."""
+        return a.parent in self.to_b or b.parent in self.to_a
+
+
+def has_weights(child: Child) -> bool:
+    """Whether the child keeps any."""
+    return bool(child.weights) if isinstance(child, Node) else any(map(has_weights, child.children.values()))
+
+
+def form(child: Child) -> Any:
+    """What a child is but for its name: equal where weights of one fit the other, and without weights the ops are."""
+    if isinstance(child, Module):
+        return tuple((c.name, form(c)) for c in _built(child).values())
+    if not child.weights:
+        return child.op
+    return child.op.name, tuple((name, weight.shape) for name, weight in child.weights.items())
+
+
+def alike(a: Child, b: Child) -> float:
+    """The share of numbers in weights that two containers have in common, by paths within and shapes."""
+    if isinstance(a, Node) or isinstance(b, Node):
+        return 0.0
+    ours, theirs = set(_weights(a)), set(_weights(b))
+    both = sum(prod(shape) for _, shape in ours & theirs)
+    return both / max(sum(prod(shape) for _, shape in ours), sum(prod(shape) for _, shape in theirs), 1)
+
+
+def _weights(module: Module) -> Iterator[tuple[str, tuple[int, ...]]]:
+    start = len(module.path)
+    return ((node.key(name)[start:], w.shape) for node in module.nodes() for name, w in node.weights.items())
+
+
+def _built(module: Module) -> dict[str, Child]:
+    """The children that hold anything."""
+    return {n: c for n, c in module.children.items() if isinstance(c, Node) or next(c.nodes(), None) is not None}
+
+
+def _sort(child: Child) -> str | None:
+    return child.op.name if isinstance(child, Node) else child.block or "()"
+
+
+def _aligned(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Child]]:
+    """Pairs in order: the longest equal runs, and between them what is of one op or block."""
+    from difflib import SequenceMatcher
+
+    ours, theirs = [form(c) for c in a], [form(c) for c in b]
+    for _, a_from, a_to, b_from, b_to in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        free = list(b[b_from:b_to])
+        for child in a[a_from:a_to]:
+            place = next((i for i, other in enumerate(free) if _sort(other) == _sort(child)), None)
+            if place is not None:
+                yield child, free[place]
+                del free[: place + 1]
+
+
+def _unpaired(module: Module, paired: dict[Child, Child]) -> Iterator[Child]:
+    """All children below that have no partner, above before below; what one layer became is told as a whole."""
+    for child in module.children.values():
+        if child not in paired:
+            yield child
+        if isinstance(child, Module) and not isinstance(paired.get(child), Node):
+            yield from _unpaired(child, paired)
