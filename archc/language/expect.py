@@ -15,6 +15,7 @@ from typing import Any
 
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
+from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.cost import cost
@@ -62,6 +63,12 @@ class Expectation:
     found: str
     holds: bool
     span: Span
+
+    def diagnostic(self, variant: str) -> Diagnostic:
+        """What is said where it does not hold."""
+        if self.what.startswith("constraints"):
+            return errors.unmet_constraint(self.span, variant, self.expected, self.found)
+        return errors.unmet_figure(self.span, variant, self.what, self.found, self.expected)
 
 
 def within(found: int, budget: str) -> bool | None:

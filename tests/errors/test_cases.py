@@ -67,7 +67,8 @@ def diagnose(path: str) -> list[Diagnostic]:
         for graph in graphs:
             _, figures = file.spec.expect.get(graph.variant, (None, None)) if file.spec else (None, None)
             if isinstance(figures, Mapping):
-                unmet(graph, figures, collector)
+                for expectation in unmet(graph, figures, collector):
+                    collector.add(expectation.diagnostic(graph.variant))
     return collector.sorted
 
 
