@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 JOBS ?= 2
 
-.PHONY: demo test lint types imports pytest bench generated goldens clean
+.PHONY: demo test lint types imports pytest bench generated goldens zoo clean
 
 demo: .venv/.runs  ## summarise ResNet-50, build it to source and ONNX, run both on one input
 	$(BIN)/python tests/demo.py
@@ -31,6 +31,9 @@ bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torch
 
 generated: .venv/.develops  ## write generated/ anew
 	$(BIN)/python -m tests.generated
+
+zoo: .venv/.develops  ## run all of torchvision at full size, and write specs/README.md with what was measured; needs 16 GiB
+	$(BIN)/python -m pytest -p tests.zoo.table tests/zoo/test_torchvision.py -m "" -q
 
 goldens: .venv/.develops  ## write the goldens of the tests anew; read the diff
 	$(PYTEST) -n $(JOBS) --update-goldens
