@@ -10,12 +10,17 @@ from tests.zoo.reference import Pair, by_name, images
 # Mistakes would be those of blocks, so one network of each kind is enough.
 NETWORKS = (
     "alexnet",
+    "convnext_tiny",
     "densenet121",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
     "googlenet",
     "inception_v3",
     "mnasnet0_5",
     "mobilenet_v2",
     "mobilenet_v3_small",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
     "resnet18",
     "resnext50_32x4d",
     "shufflenet_v2_x1_0",
