@@ -40,7 +40,7 @@ class _Line:
 
     def __str__(self) -> str:
         text = "  " * self.depth + self.text
-        return f"{text:<{_COMMENT_COLUMN}}# {self.comment}" if self.comment else text
+        return f"{text:<{_COMMENT_COLUMN - 1}} # {self.comment}" if self.comment else text
 
 
 class _ShadowedError(Exception):

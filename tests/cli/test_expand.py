@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,21 @@ def test_tricky_wiring_survives(folder: Path, golden: Golden) -> None:
     assert meaning(compiled_again(graph, folder)) == meaning(graph)
 
 
-@pytest.mark.parametrize(
-    "name", ["resnet50", "densenet121", "googlenet", "inception_v3", "squeezenet1_0", "unet_small", "vgg11_bn", "nin"]
-)
+LIBRARY = [
+    "resnet50", "densenet121", "googlenet", "inception_v3", "squeezenet1_0", "unet_small", "vgg11_bn", "nin",
+    "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x1_0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIBRARY)
 def test_networks_of_the_library_survive(name: str, folder: Path) -> None:
     graph = api.compile(name).graph
     assert meaning(compiled_again(graph, folder)) == meaning(graph)
+
+
+def test_a_comment_has_a_blank_before_it_however_long_the_layer() -> None:
+    lines = expanded(api.compile("shufflenet_v2_x1_0").graph).splitlines()
+    assert not [line for line in lines if re.search(r"\S#", line)]
 
 
 def test_the_command_prints_it(archc: Archc, folder: Path, golden: Golden) -> None:
