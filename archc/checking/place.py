@@ -61,4 +61,4 @@ def repository_root() -> Path:
 
 def uri(path: str) -> str:
     """A relative path, or an absolute one as ``file:``, percent-encoded (RFC 3986)."""
-    return Path(path).as_uri() if os.path.isabs(path) else quote(path, safe="/")
+    return Path(path).as_uri() if os.path.isabs(path) else quote(os.fsencode(path), safe="/")

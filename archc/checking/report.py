@@ -133,6 +133,11 @@ class Report:
                 yield file, variant, expectation
 
     @property
+    def mistakes(self) -> list[Diagnostic]:
+        """The diagnostics, and what does not hold said as they are."""
+        return [*self.diagnostics, *(e.diagnostic(variant) for _, variant, e in self.unmet())]
+
+    @property
     def snapshots(self) -> list[Snapshot]:
         return [*(f.snapshot for f in self.files if f.snapshot is not None), *self.orphans]
 

@@ -54,7 +54,12 @@ def command(paths: Sequence[Path], form: str, output: Path | None, update: bool)
 
 def _write(report: Report, format: Format, output: Path | None) -> None:
     if output is not None:
-        write_text(output, "".join(part.text for part in format.parts(report, color=False)))
+        write_text(output, "".join(_encodable(part.text) for part in format.parts(report, color=False)))
         return
     for part in format.parts(report, color=use_color(sys.stderr)):
-        click.echo(part.text, nl=False, err=part.aside, color=True)
+        click.echo(_encodable(part.text), nl=False, err=part.aside, color=True)
+
+
+def _encodable(text: str) -> str:
+    """Names of files may hold bytes that are no text; as escapes they are legal in JSON, too."""
+    return text.encode(errors="backslashreplace").decode()
