@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from archc.compiler import Shapes, SpecFile, open_spec
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
@@ -15,8 +16,12 @@ from archc.graph.graph import Graph, Mode
 if TYPE_CHECKING:
     from torch import nn
 
+    from archc.backends.fit import Report
+    from archc.backends.loading import Loaded
     from archc.backends.onnx import OnnxReport
     from archc.backends.table import Table
+
+File = str | Path
 
 
 @dataclass(frozen=True)
@@ -71,27 +76,75 @@ class Network:
         except CompileError:  # the spec holds for this number alone, as with `labels`
             return ()
 
-    def module(self) -> nn.Module:
-        """The network as an ``nn.Module`` with fresh weights: the generated source, executed. Needs torch."""
-        from archc.backends.torch_module import module
-
-        return module(self.graph, self.alternatives)
-
-    def onnx(
-        self, path: str | Path, *, weights: Any = None, seed: int = 0, external_data_from: int | None = None
-    ) -> OnnxReport:
-        """Write the network, in eval mode, as ONNX; needs onnx and numpy.
+    def load_weights(
+        self, weights: File | Mapping[str, Any], *, partial: bool = False, ema: bool = False,
+        other_structure: bool = False, seed: int = 0, check: bool = True,
+    ) -> Weighted:  # fmt: skip
+        """The weights in a file, as those of this network; needs numpy, and torch for ``.pth`` and ``.pt``.
 
         ``weights`` is a ``.safetensors``, ``.pth`` or ``.pt`` file, or a mapping from state_dict keys to arrays (or
-        tensors); without it they are drawn from ``seed`` by the spec's ``init``. Weights of ``external_data_from``
-        bytes or more get a file of their own. Raises archc.backends.weights.WeightsError where the weights are not
-        those of the network, and archc.files.WriteError where the files can't be written.
+        tensors). All must be there, and no others; ``partial`` takes what fits, and the rest starts from ``seed`` by
+        the spec's ``init``, as the classifier does where ``num_classes`` was set to another number than the file's.
+        ``ema`` takes the averaged weights of a checkpoint. ``other_structure`` takes a file that archc wrote from a
+        network that computes something else. Without ``check`` any file is taken: see ``report`` of the result.
+
+        The result's ``network`` is this one, or, where the spec's ``weights`` says that the file is of other
+        parameters, the one with these. Raises archc.backends.weights.WeightsError.
+        """
+        from archc.backends.loading import examine, load
+        from archc.backends.weights import load as read
+        from archc.backends.weights import tensors_of
+
+        tensors = read(weights, ema=ema) if isinstance(weights, str | Path) else tensors_of(weights)
+        options: dict[str, Any] = {"given": self.params, "recompile": self._graph_with, "seed": seed}
+        if not check:
+            loaded = examine(self.graph, tensors, **options)
+        else:
+            loaded = load(self.graph, tensors, partial=partial, other_structure=other_structure, **options)
+        return Weighted(self._with(loaded.changes) if loaded.changes else self, loaded)
+
+    def _with(self, changes: Mapping[str, Any]) -> Network:
+        """The same network, with other values of some parameters."""
+        return Network.of(self.file, self.graph.variant, {**self.params, **changes}, self.input)
+
+    def _graph_with(self, changes: Mapping[str, Any]) -> Graph:
+        return self._with(changes).graph
+
+    def module(
+        self, *, weights: File | Mapping[str, Any] | None = None, partial: bool = False, ema: bool = False,
+        other_structure: bool = False, seed: int = 0,
+    ) -> nn.Module:  # fmt: skip
+        """The network as an ``nn.Module``: the generated source, executed. Needs torch.
+
+        Without ``weights`` they are fresh, of PyTorch's random numbers; the other arguments are those of
+        ``load_weights``. What of a file was not taken, and parameters that it changed, are warned of (WeightsWarning).
+        """
+        from archc.backends.torch_module import module
+
+        if weights is None:
+            return module(self.graph, self.alternatives)
+        loaded = self.load_weights(weights, partial=partial, ema=ema, other_structure=other_structure, seed=seed)
+        for line in loaded.notes:
+            warn(line, WeightsWarning, stacklevel=2)
+        return loaded.module()
+
+    def onnx(
+        self, path: str | Path, *, weights: File | Mapping[str, Any] | None = None, partial: bool = False,
+        ema: bool = False, other_structure: bool = False, seed: int = 0, external_data_from: int | None = None,
+    ) -> OnnxReport:  # fmt: skip
+        """Write the network, in eval mode, as ONNX; needs onnx and numpy.
+
+        Without ``weights`` they are drawn from ``seed`` by the spec's ``init``; ``partial``, ``ema`` and
+        ``other_structure`` are those of ``load_weights``. Weights of ``external_data_from`` bytes or more get a file of
+        their own. Raises archc.backends.weights.WeightsError where the weights are not those of the network, and
+        archc.files.WriteError where the files can't be written.
         """
         from archc.backends.onnx import save
-        from archc.backends.weights import load
 
-        tensors = load(weights) if isinstance(weights, str | Path) else weights
-        return save(self.graph, Path(path), weights=tensors, seed=seed, external_data_from=external_data_from)
+        if weights is None:
+            return save(self.graph, Path(path), seed=seed, external_data_from=external_data_from)
+        loaded = self.load_weights(weights, partial=partial, ema=ema, other_structure=other_structure, seed=seed)
+        return loaded.onnx(path, external_data_from=external_data_from)
 
     def __rich__(self) -> Any:
         return self.table().__rich__()
@@ -102,6 +155,49 @@ class Network:
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name} {t.shape}" for name, t in self.graph.inputs.items())
         return f"<archc.Network {self.graph.variant}: {inputs}, {len(self.graph.nodes)} layers>"
+
+
+class WeightsWarning(UserWarning):
+    """A file of weights was not taken as it is, or the network was made to fit it."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A network and its weights. ``Network.load_weights`` makes it."""
+
+    network: Network
+    loaded: Loaded
+
+    @property
+    def source(self) -> str:
+        """What messages call the file."""
+        return self.loaded.tensors.source
+
+    @property
+    def report(self) -> Report:
+        """How the file compares with the network."""
+        return self.loaded.report
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said where the file was not taken as it is, a line each."""
+        return self.report.remarks(self.loaded.seed)
+
+    def module(self) -> nn.Module:
+        """The network as an ``nn.Module`` with copies of the weights."""
+        from archc.backends.torch_module import module_with
+
+        return module_with(self.network.graph, self.loaded, self.network.alternatives)
+
+    def onnx(self, path: str | Path, *, external_data_from: int | None = None) -> OnnxReport:
+        """Write the network with the weights as ONNX, as ``Network.onnx`` does."""
+        from archc.backends.onnx import save
+
+        return save(self.network.graph, Path(path), weights=self.loaded, external_data_from=external_data_from)
+
+    def save(self, path: str | Path) -> None:
+        """Write the weights, by the network's keys, as ``.safetensors``. Raises archc.files.WriteError."""
+        self.loaded.save(path)
 
 
 def compile(spec: str | Path, *, variant: str | None = None, input: Shapes | None = None, **params: Any) -> Network:

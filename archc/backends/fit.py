@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from archc.backends.weights import Tensors, WeightsError, tensors_of
+from archc.backends.weights import tensors_of
+from archc.diagnostics.text import clean
 from archc.graph.graph import Graph
 
 SHOWN = 5  # keys of each kind that a message lists
@@ -25,38 +26,117 @@ class Mismatch:
         return f"`{self.key}` is {self.found}, not {self.expected}"
 
 
+@dataclass(frozen=True, slots=True)
+class Implied:
+    """A parameter of the network that its file of weights decided, and what in the file did."""
+
+    name: str
+    value: Any
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={setting(self.value)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The network that a file of weights was written from, as its metadata has it.
+
+    ``same`` is whether that network computes the same from its weights as the one at hand.
+    """
+
+    spec: str
+    params: Mapping[str, Any]
+    same: bool
+
+
 @dataclass(frozen=True)
 class Report:
-    """How the tensors of a file compare with the state_dict of a network. ``expected`` counts the network's keys."""
+    """How the tensors of a file compare with the state_dict of a network.
+
+    Each of the network's ``expected`` keys is in one of ``loaded``, ``counters`` (batches counted, from 0, as the file
+    has no such counts), ``fresh`` (of another number of classes, as was asked), ``missing`` and ``mismatched``; each of
+    the file's keys that is in none of these, in ``unexpected`` or ``dropped``. ``renamed`` maps keys of the file to
+    those under which they were loaded.
+    """
 
     expected: int
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     mismatched: tuple[Mismatch, ...]
+    counters: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+    classes: tuple[int, int] | None = None  # the file's and the network's, where they differ and nothing else does
+    params: tuple[Implied, ...] = ()
+    notes: tuple[str, ...] = ()
+    made: Made | None = None
+    help: str = ""
 
     @property
     def ok(self) -> bool:
+        """Whether the file loads strictly."""
+        return self.fits and (self.made is None or self.made.same)
+
+    @property
+    def fits(self) -> bool:
+        """Whether keys, shapes and types are the network's."""
         return not (self.missing or self.unexpected or self.mismatched)
+
+    def takes(self, *, partial: bool, other_structure: bool) -> bool:
+        """Whether the file is loaded under these options (those of ``archc.backends.loading.load``)."""
+        if partial:
+            return bool(self.loaded)
+        return self.fits and (other_structure or self.ok)
+
+    @property
+    def started(self) -> tuple[str, ...]:
+        """The keys that start fresh where the file is loaded as far as it fits."""
+        return (*self.fresh, *self.missing, *(m.key for m in self.mismatched))
 
     def __str__(self) -> str:
         """The differences, the first few of each kind, and what may have led to them."""
-        close = {key: get_close_matches(key, self.unexpected, 1, 0.8) for key in self.missing[:SHOWN]}
-        lines = [f"{len(self.loaded)} of {self.expected} weights fit"]
-        lines += _listed("missing", self.missing, [f"`{k}`" + _hint(close[k]) for k in self.missing[:SHOWN]])
-        lines += _listed("unexpected", self.unexpected, [f"`{k}`" for k in self.unexpected[:SHOWN]])
-        lines += _listed("of another shape or type", self.mismatched, [str(m) for m in self.mismatched[:SHOWN]])
+        lines = [f"{len(self.loaded)} of {self.expected} weights fit", *self.differences()]
         return "\n".join([*lines, *self._help()])
 
+    def remarks(self, seed: int) -> list[str]:
+        """What is to be said of weights that were not taken as they are, a line each."""
+        lines = [str(p) for p in self.params]
+        lines += self.notes
+        lines += [self.fresh_start(seed)] if self.fresh else []
+        if self.counters:
+            lines.append(f"the file counts no batches: {len(self.counters)} num_batches_tracked are 0")
+        if self.renamed:
+            lines.append(f"{len(self.renamed)} keys were renamed, such as {_arrow(*next(iter(self.renamed.items())))}")
+        if self.dropped:
+            lines.append(f"{len(self.dropped)} of the file's tensors are left out: {some(self.dropped)}")
+        if self.made is not None and not self.made.same:
+            lines.append(f"the file was made from {self.made.spec}, which computes something else")
+        if not self.fits:
+            started = len(self.missing) + len(self.mismatched)
+            lines.append("\n".join([f"{started} weights start fresh (seed {seed}):", *self.differences()]))
+        return lines
+
+    def fresh_start(self, seed: int) -> str:
+        """Which weights start fresh, since another number of classes was asked for than the file's."""
+        theirs, ours = self.classes or ("others", "as asked")
+        return f"{some(self.fresh)} start fresh (seed {seed}): num_classes={ours}, the file has {theirs}"
+
+    def differences(self) -> list[str]:
+        """The differences, the first few of each kind."""
+        close = {key: get_close_matches(key, self.unexpected, 1, 0.8) for key in self.missing[:SHOWN]}
+        lines = _listed("missing", self.missing, [f"`{k}`" + _hint(close[k]) for k in self.missing[:SHOWN]])
+        lines += _listed("unexpected", self.unexpected, [f"`{clean(k, 200)}`" for k in self.unexpected[:SHOWN]])
+        lines += _listed("of another shape or type", self.mismatched, [str(m) for m in self.mismatched[:SHOWN]])
+        return lines
+
     def _help(self) -> list[str]:
-        for prefix in ("module.", "_orig_mod."):
-            if self.unexpected and all(key.startswith(prefix) for key in self.unexpected):
-                return [f"help: every key begins with `{prefix}`: save the state_dict of the module inside the wrapper"]
-        heads = [m.key for m in self.mismatched]
-        if heads and not self.missing and not self.unexpected and len(heads) <= 4:
-            return ["help: only a few shapes differ: was the file made with other parameters (say, num_classes)?"]
-        if self.missing and all(key.endswith("num_batches_tracked") for key in self.missing) and not self.unexpected:
-            return ["help: the file was saved by a PyTorch before 0.4.1: load it there and save it again"]
+        if self.help:
+            return [f"help: {self.help}"]
+        if self.mismatched and not self.missing and not self.unexpected and len(self.mismatched) <= 4:
+            return ["help: only a few shapes differ: was the file made with other parameters?"]
         return []
 
 
@@ -69,8 +149,8 @@ def match(graph: Graph, tensors: Mapping[str, Any]) -> Report:
     for key, weight in entries.items():
         if key not in stored:
             continue
-        expected = _described(weight.shape, weight.dtype == "int64")
-        found = _described(stored[key].shape, stored[key].integer)
+        expected = described(weight.shape, weight.dtype == "int64")
+        found = described(stored[key].shape, stored[key].integer)
         if expected == found:
             loaded.append(key)
         else:
@@ -80,16 +160,24 @@ def match(graph: Graph, tensors: Mapping[str, Any]) -> Report:
     return Report(len(entries), tuple(loaded), missing, unexpected, tuple(mismatched))
 
 
-def check(graph: Graph, tensors: Tensors) -> Report:
-    """As ``match``, but raises WeightsError where anything differs."""
-    report = match(graph, tensors)
-    if not report.ok:
-        raise WeightsError(f"{tensors.source} and {graph.variant or graph.name} do not fit together: {report}")
-    return report
+def some(keys: Sequence[str], most: int = 4) -> str:
+    """The first of some keys, and how many more there are."""
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(clean(key, 200) for key in keys[:most]) + more
 
 
-def _described(shape: tuple[int, ...], integer: bool) -> str:
+def _arrow(old: str, new: str) -> str:
+    return f"{clean(old, 200)} → {clean(new, 200)}"
+
+
+def described(shape: tuple[int, ...], integer: bool) -> str:
+    """A shape in words: ``64 × 3 × 7 × 7``, ``integer scalar``."""
     return ("integer " if integer else "") + (" × ".join(map(str, shape)) or "scalar")
+
+
+def setting(value: Any) -> str:
+    """A parameter's value as ``--set`` takes it: ``true``, not ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
@@ -101,4 +189,4 @@ def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
 
 
 def _hint(close: list[str]) -> str:
-    return f" (did you mean `{close[0]}`, which the file has?)" if close else ""
+    return f" (did you mean `{clean(close[0], 200)}`, which the file has?)" if close else ""

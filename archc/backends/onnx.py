@@ -21,8 +21,9 @@ from archc.backends._onnx.emitter import Draft, Drafts
 from archc.backends._onnx.fold import fold as fold_affine
 from archc.backends._onnx.values import Array, of_arrays, of_node
 from archc.backends._onnx.wire import Model
-from archc.backends.fit import Report, check
+from archc.backends.fit import Report
 from archc.backends.init import InitialValues, initial_value
+from archc.backends.loading import Loaded, load
 from archc.backends.weights import tensors_of
 from archc.graph.graph import Graph, Node, Tensor
 from archc.ops.base import Op
@@ -82,8 +83,9 @@ def save(
     """Write the network as ONNX to ``path``; the same call writes the same bytes.
 
     ``weights`` maps the state_dict's keys, all of them and no others, to arrays or torch's tensors
-    (``archc.backends.weights.load`` reads a file of them); without, they start by ``init`` from ``seed``. Weights of
-    ``external_data_from`` bytes or more in all, or too many for one proto (2 GiB), go into a file beside the model.
+    (``archc.backends.weights.load`` reads a file of them), or is what ``archc.backends.loading`` made of a file;
+    without, they start by ``init`` from ``seed``. Weights of ``external_data_from`` bytes or more in all, or too many
+    for one proto (2 GiB), go into a file beside the model.
     Raises WeightsError and WriteError.
     """
     path = Path(path)
@@ -105,9 +107,8 @@ def save(
 
 def build(graph: Graph, *, weights: Mapping[str, Any] | None = None, seed: int = 0, fold: bool = True) -> Built:
     """The network as a model in memory. ``fold=False`` leaves batch norms as they are. Raises WeightsError."""
-    given = None if weights is None else tensors_of(weights)
-    report = None if given is None else check(graph, given)
-    state = InitialValues(graph, seed) if given is None else given
+    loaded = weights if weights is None or isinstance(weights, Loaded) else load(graph, tensors_of(weights))
+    state = InitialValues(graph, seed) if loaded is None else loaded
     nodes = graph.live("eval")
     values = {node: of_node(node, state) for node in nodes}
     folded = fold_affine(graph, nodes, values) if fold else {}
@@ -130,9 +131,9 @@ def build(graph: Graph, *, weights: Mapping[str, Any] | None = None, seed: int =
         {name: t.shape for name, t in graph.inputs.items()},
         {name: t.shape for name, t in graph.outputs.items()},
         description,
-        _metadata(graph, None if weights is not None else seed),
+        _metadata(graph, f"random, seed {seed}" if loaded is None else loaded.origin),
     )
-    return Built(model, names, tuple(folded), report)
+    return Built(model, names, tuple(folded), None if loaded is None else loaded.report)
 
 
 def emit_op(
@@ -193,13 +194,13 @@ def _batched(shape: Shape) -> tuple[int | str, ...]:
     return (BATCH, *shape.dims) if shape.batched else shape.dims
 
 
-def _metadata(graph: Graph, seed: int | None) -> dict[str, str]:
+def _metadata(graph: Graph, weights: str) -> dict[str, str]:
     entries: dict[str, Any] = {
         "archc_version": __version__,
         "spec": graph.spec_name,
         "spec_text": graph.spec_text,
         "spec_sha256": graph.spec_hash,
-        "weights": "from a file" if seed is None else f"random, seed {seed}",
+        "weights": weights,
         "preprocess": _json(graph.preprocess),
         "labels": _json(graph.labels),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from archc.backends.torch_source import source
 from archc.graph.graph import Graph
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 PACKAGE = "archc_generated"
 
@@ -25,6 +25,23 @@ def module(graph: Graph, alternatives: Sequence[Graph] = (), **arguments: Any) -
     and its source be inspected; the same text is executed once.
     """
     return load(source(graph, alternatives))(**arguments)
+
+
+def module_with(graph: Graph, weights: Mapping[str, Any], alternatives: Sequence[Graph] = ()) -> nn.Module:
+    """A new instance of the network that holds copies of these weights: arrays, all that its state_dict has.
+
+    It is made without numbers of its own, so that it takes their memory once, and no time to start them.
+    """
+    import torch
+
+    made = load(source(graph, alternatives))
+    state: dict[str, Tensor] = {key: torch.as_tensor(value.copy()) for key, value in weights.items()}
+    with torch.device("meta"):
+        empty = made()
+    if any(buffer.is_meta for name, buffer in empty.named_buffers() if name not in state):
+        empty = made()  # constants of its layers, that no state_dict has
+    empty.load_state_dict(state, strict=True, assign=True)
+    return empty
 
 
 def load(text: str) -> type[nn.Module]:

@@ -17,6 +17,7 @@ from archc.version import __version__
 COMMANDS = {
     "summarize": "Show a network layer by layer, with its shapes and costs.",
     "build": "Write a network as PyTorch source or as ONNX.",
+    "weights": "Show what a file of weights would load into a network.",
     "check": "Compile every variant of every spec, and test what it expects.",
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from archc.cli.options import byte_count, compile_network, network_options
+from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
 from archc.network import Network
 from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 
@@ -27,6 +27,7 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
     "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A .safetensors, .pth or .pt file; its keys must be those of the network, all and no others.",
 )  # fmt: skip
+@weights_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
 @click.option(
     "--external-data-from", type=byte_count, metavar="SIZE",
@@ -42,6 +43,9 @@ def command(
     seed: int,
     external_data_from: int | None,
     check: bool,
+    partial: bool,
+    ema: bool,
+    other_structure: bool,
     **changes: Any,
 ) -> int:
     """Write SPEC as PyTorch source, as ONNX, or as both."""
@@ -49,8 +53,14 @@ def command(
     targets = names() if wanted == "all" else [wanted]
     if weights and not any(load(name).needs_weights for name in targets):
         raise click.UsageError(f"--weights: {wanted} holds no weights; they go into --to onnx")
+    how = {"partial": partial, "ema": ema, "other_structure": other_structure}
+    if not weights and (needless := [name for name, asked in how.items() if asked]):
+        raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
     network = compile_network(spec, **changes)
-    options = Options(weights, seed, external_data_from)
+    options = Options(None, seed, external_data_from)
+    if weights:
+        loaded = load_weights(network, weights, seed=seed, **how)
+        network, options = loaded.network, Options(loaded, seed, external_data_from)
     if check:
         return _check(network, targets, out, options)
     _report([_write(network, name, out, options) for name in targets])

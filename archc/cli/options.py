@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from archc.diagnostics.diagnostic import Diagnostic
-    from archc.network import Network
+    from archc.network import Network, Weighted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +72,30 @@ def network_options(command: F) -> F:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def weights_options(command: F) -> F:
+    """How a file of weights is taken where it is not the network's, all and no more."""
+    for option in (
+        click.option(
+            "--other-structure", is_flag=True,
+            help="Take a file that archc wrote from a network that computes something else.",
+        ),
+        click.option("--ema", is_flag=True, help="Take the averaged weights of a checkpoint."),
+        click.option("--partial", is_flag=True, help="Load what fits; the rest starts fresh, from --seed."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def load_weights(network: Network, path: Path, **how: Any) -> Weighted:
+    """The weights in a file, by ``Network.load_weights``. Raises click.ClickException where they can't be."""
+    from archc.backends.weights import WeightsError
+
+    try:
+        return network.load_weights(path, **how)
+    except WeightsError as e:
+        raise click.ClickException(str(e)) from e
 
 
 def input_of(sizes: Sequence[tuple[str | None, list[int]]]) -> Input | None:

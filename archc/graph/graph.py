@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from archc.diagnostics.span import Span
 from archc.graph.fans import FanInit
+from archc.graph.weight_rules import WeightRule
 from archc.ops.base import Init, Op, Weight
 from archc.ops.shape import Shape
 
@@ -144,6 +145,7 @@ class Graph:
     params: dict[str, Any]  # the spec's parameters with their values
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the names of the file stand for
     init: tuple[InitRule, ...] = ()
+    weight_rules: tuple[WeightRule, ...] = ()  # of files of weights
     preprocess: dict[str, Any] = field(default_factory=dict[str, Any])
     labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # output → class names
     spec_name: str = ""  # the spec as the user knows it: specs/models/resnet.yaml:resnet50

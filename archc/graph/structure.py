@@ -1,7 +1,7 @@
 """A hash of what the weights of a network mean: what is computed from them, in which order, under which keys.
 
 Two networks with one hash give one result from one file of weights. Names, descriptions, comments and sizes of inputs
-do not count, nor does the way in which the spec says it; nor what does nothing in eval mode.
+do not count, nor does the way in which the spec says it, nor what matters in training alone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def _lines(graph: Graph) -> Iterator[object]:
 
 
 def _layer(node: Node) -> list[object]:
-    arguments = {name: repr(value) for name, value in node.op.given().items()}
+    given = node.op.given().items()
+    arguments = {name: repr(value) for name, value in given if name not in node.op.train_arguments}
     return [node.op.name, arguments, [node.key(name) for name in node.weights]]
 
 

@@ -213,6 +213,7 @@ class Op:
     keeps_input: ClassVar[bool] = True  # autograd keeps the input
     inplace: ClassVar[bool] = False  # the module takes ``inplace=True``
     eval_identity: ClassVar[bool] = False  # in eval mode the output is the input itself
+    train_arguments: ClassVar[frozenset[str]] = frozenset()  # those that matter in training alone
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # What a frozen dataclass would write out for each of the ops stands here once: that halves the time to import them.

@@ -28,6 +28,7 @@ class BatchNorm(Op):
     affine: Bool = True
     track_running_stats: Bool = True
 
+    train_arguments = frozenset({"momentum"})
     examples = (
         example(on=[3, 4, 5]),
         example(eps=1e-3, momentum=0.01, on=[4]),

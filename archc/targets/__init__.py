@@ -12,18 +12,18 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol
 
-from archc.network import Network
+from archc.network import Network, Weighted
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a build may be told. A target takes from it what concerns it.
 
-    ``weights`` is a file of weights; without, they are random from ``seed``. ``external_data_from`` is the number of
-    bytes of weights from which they get a file of their own.
+    ``weights`` are the network's, as they were loaded; without, they are random from ``seed``. ``external_data_from``
+    is the number of bytes of weights from which they get a file of their own.
     """
 
-    weights: Path | None = None
+    weights: Weighted | None = None
     seed: int = 0
     external_data_from: int | None = None
 

@@ -17,13 +17,12 @@ class OnnxTarget:
     needs_weights = True
 
     def write(self, network: Network, folder: Path, options: Options) -> Written:
+        path, external = folder / f"{stem(network)}.onnx", options.external_data_from
         try:
-            report = network.onnx(
-                folder / f"{stem(network)}.onnx",
-                weights=options.weights,
-                seed=options.seed,
-                external_data_from=options.external_data_from,
-            )
+            if options.weights is not None:
+                report = options.weights.onnx(path, external_data_from=external)
+            else:
+                report = network.onnx(path, seed=options.seed, external_data_from=external)
         except WeightsError as e:
             raise TargetError(str(e)) from e
         return Written(report.files, _summary(report), _notes(report, options))
@@ -42,9 +41,10 @@ def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
 
 
 def _notes(report: OnnxReport, options: Options) -> list[str]:
-    if report.weights is None:
+    if options.weights is None:
         return [f"weights are RANDOM, drawn from seed {report.seed}; --weights FILE gives trained ones"]
-    return [f"weights {options.weights}: {len(report.weights.loaded)} of {report.weights.expected} loaded"]
+    found = options.weights.report
+    return [f"weights {options.weights.source}: {len(found.loaded)} of {found.expected} loaded", *options.weights.notes]
 
 
 target = OnnxTarget()

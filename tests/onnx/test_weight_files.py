@@ -141,7 +141,7 @@ def test_a_whole_module_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"epoch": 3, "state_dict": {"a": torch.ones(1)}}, "its state_dict stands under 'state_dict'"),
+        ({"epoch": 3, "model": {"a": "b"}}, "under 'epoch' it holds a int, not a tensor"),
         ({"epoch": 3}, "under 'epoch' it holds a int, not a tensor"),
         ([torch.ones(1)], "holds a list, not a state_dict"),
         ({"a": torch.ones(2, 2).to_sparse()}, "`a` is sparse"),
@@ -243,19 +243,6 @@ def test_long_lists_are_cut() -> None:
         build(residual(), weights={})
     assert "  20 missing:" in str(e.value)
     assert str(e.value).endswith("… and 15 more")
-
-
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod."])
-def test_the_prefix_of_a_wrapper_is_pointed_out(prefix: str) -> None:
-    report = match(residual(), {prefix + k: v for k, v in arrays(Residual()).items()})
-    assert f"help: every key begins with `{prefix}`" in str(report)
-
-
-def test_batches_counted_are_part_of_a_state_dict() -> None:
-    given = {k: v for k, v in arrays(Residual()).items() if not k.endswith("num_batches_tracked")}
-    report = match(residual(), given)
-    assert len(report.missing) == 3
-    assert "before 0.4.1" in str(report)
 
 
 def test_nothing_is_written_where_weights_do_not_fit(tmp_path: Path) -> None:

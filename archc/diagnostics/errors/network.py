@@ -11,8 +11,9 @@ from archc.diagnostics.span import Span
 
 __all__ = [
     "ambiguous_output", "bad_field", "block_missing", "block_twice", "fans_outside", "labels_count",
-    "labels_unreadable", "no_fans", "no_formula", "no_such_file", "nothing_built_at_all", "output_is_list",
-    "pattern_matches_nothing", "preprocess_mismatch", "too_few_axes", "too_many_variants",
+    "labels_unreadable", "no_fans", "no_formula", "no_such_file", "not_a_list_of_rules", "nothing_built_at_all",
+    "output_is_list", "pattern_matches_nothing",
+    "preprocess_mismatch", "rule_without_effect", "stars_differ", "too_few_axes", "too_many_variants",
     "unknown_init_op", "unknown_init_weight", "unknown_output", "unknown_param", "unknown_path", "unknown_variant",
     "unused_weights",
     "use_cycle", "wrong_init", "wrong_param", "wrong_variant_input",
@@ -225,3 +226,23 @@ def bad_field(span: Span, where: str, message: str, name: str = "", known: Seque
 
 def unknown_path(span: Span, path: str, known: Sequence[str]) -> Diagnostic:
     return Diagnostic("unknown-path", f"the network has no `{path}`", Label(span, did_you_mean(path, known)))
+
+
+def not_a_list_of_rules(span: Span, example: str) -> Diagnostic:
+    return Diagnostic(
+        "wrong-type", "`weights` must be a list of rules", Label(span, "this is none"), help=f"for example `{example}`"
+    )
+
+
+def rule_without_effect(span: Span, effects: Sequence[str]) -> Diagnostic:
+    return Diagnostic("wrong-type", f"a rule of `weights` does nothing without one of {listed(effects)}", Label(span))
+
+
+def stars_differ(span: Span, pattern: str, target: str) -> Diagnostic:
+    found = f"{target.count('*')} here, and {pattern.count('*')} in `{pattern}`"
+    return Diagnostic(
+        "wrong-pattern",
+        "both sides of `rename` have as many `*`",
+        Label(span, found),
+        help="each `*` of the new name stands for the text of the one in its place",
+    )
