@@ -230,7 +230,7 @@ class _Compilation:
             name=spec.name, variant=self.variant, title=spec.description or self.variant, source=spec.reference,
             inputs=inputs, nodes=expander.layers.nodes, root=root, sections=sections,
             outputs=named, train_outputs=train, params=params, values=env.values(),
-            spec_name=f"{self.file.source.name}:{self.variant}",
+            weight_rules=spec.weight_rules, spec_name=f"{self.file.source.name}:{self.variant}",
             spec_text=self.file.source.text, spec_hash=self.file.digest,
         )  # fmt: skip
         graph.init = read_init(spec.init, graph, expander, env)
