@@ -21,7 +21,7 @@ from archc.language import library
 from archc.language.evaluate import Evaluator
 from archc.language.expand import Expander
 from archc.language.files import Loaded, load
-from archc.language.finish import read_labels, read_preprocess, warn_unused
+from archc.language.finish import preprocess_of, read_labels, read_preprocess, warn_unused
 from archc.language.given import as_shape, as_value
 from archc.language.initialisers import read_init
 from archc.language.link import Linker
@@ -242,8 +242,8 @@ class _Compilation:
         spec = self.spec
         if spec.labels is not None:
             graph.labels = read_labels(spec.labels, graph, self.file.path.parent, self.expander, lost, self.changed)
-        if spec.preprocess is not None and shapes:
-            graph.preprocess = read_preprocess(spec, self.expander, shapes)
+        if shapes and (preprocess := preprocess_of(spec, self.variant)) is not None:
+            graph.preprocess = read_preprocess(preprocess, self.expander, shapes)
 
 
 def unmatched_patterns(graphs: Sequence[Graph]) -> list[Diagnostic]:

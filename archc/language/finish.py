@@ -73,12 +73,22 @@ def _names(node: Tree, folder: Path, expander: Expander) -> list[str] | None:
         return None
 
 
-def read_preprocess(spec: Spec, expander: Expander, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def preprocess_of(spec: Spec, variant: str) -> Tree | None:
+    """`preprocess` of a variant: the keys that it gives, and the others of the file's."""
+    common, own = spec.preprocess, spec.variants[variant].preprocess if variant in spec.variants else None
+    if common is None or own is None:
+        return own if common is None else common
+    if not isinstance(common, Mapping) or not isinstance(own, Mapping):
+        return own if isinstance(common, Mapping) else common  # which is then reported
+    given = {key.text for key, _ in own.entries}
+    entries = [(key, value) for key, value in common.entries if key.text not in given]
+    return Mapping([*entries, *own.entries], own.span, common.broken or own.broken)
+
+
+def read_preprocess(node: Tree, expander: Expander, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """`preprocess`, checked against the inputs' channels: the mapping, or input → mapping where inputs have names."""
     from archc.language import declarations  # only where it is needed: importing the validator takes time
 
-    node = spec.preprocess
-    assert node is not None
     if not isinstance(node, Mapping):
         expander.collector.add(errors.not_a_mapping(node.span, "`preprocess`", "mean: 0.5"))
         return {}

@@ -139,6 +139,8 @@ class _Reader:
             for param, new in self.mapping(name, node, "width: 16"):
                 if param.text == "input":
                     variant.input, variant.input_span = new, new.span
+                elif param.text == "preprocess":
+                    variant.preprocess = new
                 else:
                     variant.params[param.text] = (plain(new, self.collector), param.span.to(new.span))
             self.spec.variants[name.text] = variant

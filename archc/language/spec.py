@@ -30,6 +30,7 @@ class Variant:
     params: dict[str, tuple[Any, Span]]
     input: Node | None = None
     input_span: Span | None = None
+    preprocess: Node | None = None
 
 
 @dataclass(eq=False, slots=True)
