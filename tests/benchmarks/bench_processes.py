@@ -29,6 +29,17 @@ def test_summarize_is_ten_times_faster_than_torchinfo(report: Report) -> None:
     compare(report, "summarize resnet50", ours, theirs, "torchinfo", 10)
 
 
+def test_the_whole_zoo_is_summarised_in_five_seconds(report: Report) -> None:
+    ours, theirs = interleave(
+        process("-m", "tests.benchmarks.zoo", cwd=ROOT),
+        process("-m", "tests.benchmarks.rivals.zoo_torchinfo", cwd=ROOT),
+        rounds=3,
+    )
+    compare(report, "summarize torchvision's 68", ours, theirs, "torchinfo on meta", 4)
+    report.add("the same, the slowest of 3", f"{max(ours):.2f} s", wanted="< 5 s")
+    assert max(ours) < 5
+
+
 @pytest.mark.parametrize("name", ["resnet50", "densenet201"])
 def test_onnx_is_eight_times_faster_than_torch(report: Report, name: str, tmp_path: Path) -> None:
     weights = tmp_path / f"{name}.safetensors"
