@@ -20,7 +20,7 @@ from archc.graph.verify import verify
 from archc.language import library
 from archc.language.evaluate import Evaluator
 from archc.language.expand import Expander
-from archc.language.files import Loaded, load
+from archc.language.files import Loaded, load, load_from
 from archc.language.finish import preprocess_of, read_labels, read_preprocess, warn_unused
 from archc.language.given import as_shape, as_value
 from archc.language.initialisers import read_init
@@ -103,12 +103,14 @@ class SpecFile:
 def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
     """The file that SPEC means, and the variant if it names one: a file, `file:variant`, or a name of the library.
 
-    Raises RequestError where there is none.
+    `HEAD~1:file.yaml` is a file at a git revision, as git writes it. Raises RequestError where there is none.
     """
     text = str(ref)
     for path, variant in _as_file(text):
         if os.path.isfile(path) or (os.path.exists(path) and variant is None):  # false where a name is too long
             return SpecFile(path, load(path)), variant
+    if (at_revision := _at_revision(text)) is not None:
+        return at_revision
     family, _, variant = text.partition(":")
     for path in library.candidates(family):
         file = SpecFile(path, load(path))
@@ -122,6 +124,18 @@ def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
 def _as_file(text: str) -> list[tuple[Path, str | None]]:
     head, colon, variant = text.rpartition(":")
     return [(Path(text), None), *([(Path(head), variant)] if colon and head else [])]
+
+
+def _at_revision(text: str) -> tuple[SpecFile, str | None] | None:
+    if ":" not in text:
+        return None
+    from archc.language import revision  # few ask for one
+
+    if (found := revision.reference(text)) is None:
+        return None
+    name, where, variant = found
+    files, path = revision.at(name, where)
+    return SpecFile(path, load_from(files, path)), variant
 
 
 def _not_found(text: str, family: str) -> RequestError:
@@ -241,7 +255,7 @@ class _Compilation:
         """What describes the network and adds nothing to it."""
         spec = self.spec
         if spec.labels is not None:
-            graph.labels = read_labels(spec.labels, graph, self.file.path.parent, self.expander, lost, self.changed)
+            graph.labels = read_labels(spec.labels, graph, self.file, self.expander, lost, self.changed)
         if shapes and (preprocess := preprocess_of(spec, self.variant)) is not None:
             graph.preprocess = read_preprocess(preprocess, self.expander, shapes)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from archc.diagnostics import errors
 from archc.graph.graph import Graph, Module, Node
-from archc.language import limits
 from archc.language.expand import Expander
+from archc.language.files import Loaded
 from archc.language.spec import Spec
 from archc.language.syntax import Mapping, Scalar, Sequence
 from archc.language.syntax import Node as Tree
 
 
 def read_labels(
-    node: Tree, graph: Graph, folder: Path, expander: Expander, lost: set[str], changed: bool
+    node: Tree, graph: Graph, file: Loaded, expander: Expander, lost: set[str], changed: bool
 ) -> dict[str, list[str]]:
     """Output → class names, as many as it has channels.
 
@@ -33,7 +32,7 @@ def read_labels(
                 known = list(graph.outputs)
                 expander.collector.add(errors.bad_field(span, "`labels`", "", output, known))
             continue
-        names = _names(names_node, folder, expander)
+        names = _names(names_node, file, expander)
         if names is None:
             continue
         shape = graph.outputs[output].shape
@@ -54,23 +53,28 @@ def _listed_names(node: Sequence, expander: Expander) -> list[str] | None:
     return None
 
 
-def _names(node: Tree, folder: Path, expander: Expander) -> list[str] | None:
+def _names(node: Tree, file: Loaded, expander: Expander) -> list[str] | None:
     if isinstance(node, Sequence):
         return _listed_names(node, expander)
     if not isinstance(node, Scalar) or node.empty:
         expander.collector.add(errors.bad_field(node.span, "`labels`", "a list of names, or a file of them"))
         return None
-    path = folder / node.text
-    try:
-        if not path.is_file() or path.stat().st_size > limits.FILE_BYTES:
-            raise OSError(None, "there is no such file" if not path.exists() else "it is no file, or too large")
-        if not path.resolve().is_relative_to(folder.resolve()):  # what it holds gets into what is built
-            raise OSError(None, "it does not lie beside this file")
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8"
+    text, why = _text_beside(file, node.text)
+    if why is not None:
         expander.collector.add(errors.labels_unreadable(node.span, node.text, why))
         return None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _text_beside(file: Loaded, name: str) -> tuple[str, str | None]:
+    """The text of a file beside this one, or why there is none."""
+    storage, folder = file.storage, file.path.parent
+    path = folder / name
+    if not storage.exists(path):
+        return "", "there is no such file"
+    if not storage.key(path).is_relative_to(storage.key(folder)):  # what it holds gets into what is built
+        return "", "it does not lie beside this file"
+    return storage.read(path)
 
 
 def preprocess_of(spec: Spec, variant: str) -> Tree | None:
