@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from archc.compiler import SpecFile, open_spec
-from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
-from archc.network import Network, compile
+from typing import TYPE_CHECKING, Any
+
 from archc.version import __version__
 
+if TYPE_CHECKING:
+    from archc.compiler import SpecFile, open_spec
+    from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
+    from archc.network import Network, compile
+
 __all__ = ["CompileError", "Diagnostic", "Network", "RequestError", "SpecFile", "__version__", "compile", "open_spec"]
+
+_HOMES = {
+    "CompileError": "archc.diagnostics.diagnostic",
+    "Diagnostic": "archc.diagnostics.diagnostic",
+    "Network": "archc.network",
+    "RequestError": "archc.diagnostics.diagnostic",
+    "SpecFile": "archc.compiler",
+    "compile": "archc.network",
+    "open_spec": "archc.compiler",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names of the package are imported when they are asked for: every run of pytest imports it, for the plugin."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

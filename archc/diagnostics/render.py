@@ -41,8 +41,10 @@ def use_color(stream: _Stream) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def render(diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None) -> str:
-    """The diagnostics with their excerpts, and a line that counts them. Empty if there are none.
+def render(
+    diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None, counted: bool = True
+) -> str:
+    """The diagnostics with their excerpts, and, if ``counted``, a line that counts them. Empty if there are none.
 
     Lines of source longer than ``width`` columns are cut around what is marked in them.
     """
@@ -53,7 +55,7 @@ def render(diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int
     blocks = [_text(_rows(d, room), color) for d in found[:LIMIT]]
     if len(found) > LIMIT:
         blocks.append(f"... and {len(found) - LIMIT} more")
-    return "\n\n".join([*blocks, count(found)])
+    return "\n\n".join([*blocks, count(found)] if counted else blocks)
 
 
 def count(diagnostics: Sequence[Diagnostic]) -> str:

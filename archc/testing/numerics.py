@@ -1,0 +1,180 @@
+"""What can be told of a network only by running it: that its module and its ONNX agree, and that gradients arrive.
+
+Weights are random, so that no file of them is needed; the seeds are fixed. Nothing of it outlives a test.
+"""
+
+# torch and onnxruntime say the types of their functions in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import warnings
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from archc.compiler import SpecFile
+from archc.diagnostics import errors
+from archc.diagnostics.diagnostic import CompileError, Diagnostic
+from archc.diagnostics.errors.suggest import count
+from archc.graph.graph import Entry, Graph
+from archc.network import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BATCH = 2  # of which batch norms can take statistics also where a map is 1 × 1
+TOLERANCE = 1e-5  # ‖ONNX − module‖ / ‖module‖ in fp32
+NOISE = 0.2  # the range of what is added to weights that start as a constant
+_SHOWN = 5  # parameters that a failure shows in place
+_FLOAT_BYTES = 4
+
+
+def network_of(file: SpecFile, variant: str, size: int | None) -> Network:
+    """A variant on inputs of at most ``size`` × ``size``; on its own where it does not compile with these.
+
+    Raises CompileError.
+    """
+    network = Network.of(file, variant, {}, None)
+    shapes = {name: tensor.shape.dims for name, tensor in network.graph.inputs.items()}
+    smaller = {name: (dims[0], *(min(d, size or d) for d in dims[1:])) for name, dims in shapes.items()}
+    if smaller == shapes:
+        return network
+    try:
+        return Network.of(file, variant, {}, smaller)
+    except CompileError:
+        return network
+
+
+def memory_needed(graph: Graph, *, training: bool) -> int:
+    """About how many bytes running the network takes: a bound for what is run at all.
+
+    In training: weights and their gradients, and what every layer gives. In inference: the weights five times, in the
+    module, the ONNX file as it is written and read, and the session that repacks them.
+    """
+    weights = sum(_size(entry.weight.shape) for entry in graph.state) * _FLOAT_BYTES
+    made = [BATCH * _FLOAT_BYTES * sum(t.shape.numel for t in n.outputs) for n in graph.live("train")]
+    return 2 * weights + sum(made) if training else 5 * weights + 4 * max(made, default=0)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+@contextmanager
+def running(seed: int) -> Generator[None]:
+    """Room for one test: seeded, without the warnings of others' libraries, and freed after it.
+
+    The state of torch's generator is as before when it ends.
+    """
+    import torch
+
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            gc.collect()
+
+
+def differing(network: Network) -> list[str]:
+    """What the network's module and its ONNX give differently, a line for each output. Needs torch and onnxruntime."""
+    import onnxruntime
+    import torch
+
+    with running(0), tempfile.TemporaryDirectory(prefix="archc-") as folder, torch.inference_mode():
+        module = network.module().eval()
+        _perturb(module)
+        path = Path(folder) / "network.onnx"
+        network.onnx(path, weights=module.state_dict())
+        inputs = _inputs(network.graph)
+        expected = _by_name(module(*inputs.values()), network.graph.outputs)
+        del module
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        given = session.run(None, {name: x.numpy() for name, x in inputs.items()})
+        del session
+        found = [_difference(name, expected[name], torch.from_numpy(y)) for name, y in zip(names, given, strict=True)]
+    return [line for line in found if line]
+
+
+def _perturb(module: nn.Module) -> None:
+    """Give numbers to what starts as ones, zeros or another constant, batch norms' statistics among it.
+
+    A back end that forgot one of them would not be found out otherwise.
+    """
+    import torch
+
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point() and tensor.numel() and bool((tensor == tensor.flatten()[0]).all()):
+            tensor += NOISE * (torch.rand(tensor.shape) - 0.5)
+
+
+def _inputs(graph: Graph) -> dict[str, Tensor]:
+    import torch
+
+    return {name: torch.randn(BATCH, *tensor.shape.dims) for name, tensor in graph.inputs.items()}
+
+
+def _by_name(given: object, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """A module gives one output as a tensor, several as a dict."""
+    return cast("dict[str, Tensor]", given) if isinstance(given, dict) else {next(iter(outputs)): cast("Tensor", given)}
+
+
+def _difference(name: str, expected: Tensor, given: Tensor) -> str | None:
+    if given.shape != expected.shape:
+        return f"`{name}` is {list(given.shape)} in ONNX and {list(expected.shape)} in PyTorch"
+    if not bool(expected.isfinite().all()):
+        return f"`{name}` is not finite with random weights, so that nothing can be compared"
+    scale = float(expected.double().norm())
+    off = float((given.double() - expected.double()).norm())
+    if off <= TOLERANCE * scale:
+        return None
+    return f"`{name}` differs by {off / scale if scale else off:.1e} of its norm, more than {TOLERANCE:.0e}"
+
+
+def without_gradient(network: Network) -> list[Diagnostic]:
+    """The parameters to which one backward pass gives no gradient, or none that is finite. Needs torch.
+
+    In training mode, from a random combination of all that the network then gives.
+    """
+    graph = network.graph
+    with running(0):
+        module = network.module().train()
+        _backward(module, graph)
+        entries = {entry.key: entry for entry in graph.state}
+        missing = [entries[k] for k, p in module.named_parameters() if p.requires_grad and p.grad is None]
+        wild = [entries[k] for k, p in module.named_parameters() if p.grad is not None and not _finite(p.grad)]
+        del module
+    return [*_said(missing, graph, "gets no gradient"), *_said(wild, graph, "gets a gradient that is not finite")]
+
+
+def _backward(module: nn.Module, graph: Graph) -> None:
+    import torch
+
+    given = _by_name(module(*_inputs(graph).values()), graph.train_outputs).values()
+    terms = [(y * torch.randn(y.shape)).sum() for y in given if y.requires_grad]
+    if terms:
+        torch.stack(terms).sum().backward()
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
+
+
+def _said(entries: list[Entry], graph: Graph, what: str) -> Iterator[Diagnostic]:
+    """The first in their places, and one that counts the others."""
+    live = set(graph.live("train"))
+    for i, entry in enumerate(entries[:_SHOWN]):
+        origin = entry.node.origin
+        why = "" if entry.node in live else "no output of training needs it"
+        rest = count(len(entries) - _SHOWN, "more parameter") if i == _SHOWN - 1 and len(entries) > _SHOWN else None
+        found = errors.bad_gradient(origin.span, entry.key, what, why, f"and {rest}" if rest else None)
+        yield errors.within(found, origin.parent)
