@@ -109,8 +109,8 @@ def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
     for path, variant in _as_file(text):
         if os.path.isfile(path) or (os.path.exists(path) and variant is None):  # false where a name is too long
             return SpecFile(path, load(path)), variant
-    if (at_revision := _at_revision(text)) is not None:
-        return at_revision
+    if (found := _as_revision(text)) is not None:
+        return found
     family, _, variant = text.partition(":")
     for path in library.candidates(family):
         file = SpecFile(path, load(path))
@@ -126,7 +126,15 @@ def _as_file(text: str) -> list[tuple[Path, str | None]]:
     return [(Path(text), None), *([(Path(head), variant)] if colon and head else [])]
 
 
-def _at_revision(text: str) -> tuple[SpecFile, str | None] | None:
+def at_revision(revision: str, path: Path) -> SpecFile:
+    """A file as it was at a git revision. Raises RequestError where there was none."""
+    from archc.language.revision import beside
+
+    files, found = beside(revision, path)
+    return SpecFile(found, load_from(files, found))
+
+
+def _as_revision(text: str) -> tuple[SpecFile, str | None] | None:
     if ":" not in text:
         return None
     from archc.language import revision  # few ask for one

@@ -18,6 +18,7 @@ COMMANDS = {
     "summarize": "Show a network layer by layer, with its shapes and costs.",
     "build": "Write a network as PyTorch source or as ONNX.",
     "weights": "Show what a file of weights would load into a network.",
+    "diff": "Show what differs between two networks, and which weights carry over.",
     "check": "Compile every variant of every spec, and test what it expects.",
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",
