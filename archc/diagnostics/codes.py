@@ -8,7 +8,6 @@ from __future__ import annotations
 CODES = {
     "axis-out-of-range": "An op is told to work on an axis that its input does not have.",
     "bad-for": "The target of a `for` is no name, or does not fit what it goes over.",
-    "bad-gradient": "A parameter gets no gradient, or none that is finite.",
     "bad-gradient": "A parameter gets no gradient, or one that is not finite.",
     "bad-header": "The header of a block is not of the form `name(parameter, parameter=default) <- inputs`.",
     "bad-key": "A key can't be read as a text.",
@@ -45,7 +44,6 @@ CODES = {
     "not-a-layer": "What is called is no layer, or was called before.",
     "not-a-list": "Something other than a list is looped over or indexed.",
     "not-a-tensor": "A container, which only holds children, is read as a tensor.",
-    "onnx-differs": "The module and the ONNX of a network give different numbers.",
     "onnx-differs": "The module and the ONNX of a network give different numbers.",
     "preprocess-mismatch": "`preprocess` does not fit the network's input.",
     "rank-mismatch": "An op gets a tensor with a number of axes that it does not take.",
