@@ -95,7 +95,7 @@ def _table(graph: Graph) -> str:
     exact = {"macs": replace(COLUMNS["macs"], text=macs)}
     table = Table(graph, depth=DEPTH)
     columns = [exact.get(name, COLUMNS[name]) for name in _COLUMNS]
-    head = [graph.variant, f"input {_shapes(graph.inputs)}"]
+    head = [graph.variant, f"input{'s' if len(graph.inputs) > 1 else ''} {_shapes(graph.inputs)}"]
     return formats.markdown(table.rows, columns, Scale.of(table.cost), head, list(_totals(graph, table)))
 
 
@@ -107,7 +107,8 @@ def _totals(graph: Graph, table: Table) -> Iterator[str]:
     yield f"MACs {total.macs:,}"
     yield f"activations {total.activations:,}"
     yield f"peak memory of inference {total.peak_activation_bytes:,} bytes"
-    yield f"output {_shapes(graph.outputs)}"
+    if len(graph.outputs) > 1:
+        yield f"outputs {_shapes(graph.outputs)}"
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> str:

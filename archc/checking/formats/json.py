@@ -7,7 +7,7 @@ The keys are stable: new ones may be added, none changes its meaning while ``for
     files        [{file, state, variants: [{name, state}]}]; no variants where a file only holds blocks
     diagnostics  [{code, severity, message, label, notes, help, related: [{message, + place}], + place}]
     unmet        [{variant, what, found, expected, + place}]
-    snapshots    [{file, spec, state, line, diff}]; state: current | written | stale | orphan
+    snapshots    [{file, spec, state, line, diff, help}]; state: current | written | stale | orphan
     totals       {files, variants, errors, warnings, unmet, stale}
     place        file, line, column, end_line, end_column
 
@@ -88,6 +88,7 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "state": snapshot.state,
         "line": snapshot.line if snapshot.bad else None,
         "diff": list(snapshot.diff),
+        "help": snapshot.help if snapshot.bad else None,
     }
 
 
