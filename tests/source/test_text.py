@@ -104,3 +104,9 @@ def test_long_statements_break_as_ruff_breaks_them(statement: str, tmp_path: Pat
     path = tmp_path / "a.py"
     path.write_text(text, encoding="utf-8")
     assert not _run("ruff", "format", "--isolated", "--line-length", "120", "--diff", str(path))
+
+
+def test_a_run_of_equal_layers_in_a_namespace_is_a_generator(tmp_path: Path) -> None:
+    text = "body:\n  for i in range(4):\n    convs.${i}: conv(8, 1)\n  sum <- convs.0, convs.3: add\n"
+    written = source(graph_of(tmp_path, spec(text)))
+    assert "nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(4))" in written

@@ -77,7 +77,9 @@ class Constructor:
 
     def _space(self, space: Space, values: Values) -> str:
         if [e.name for e in space.entries] == [str(i) for i in range(len(space.entries))]:
-            return f"nn.ModuleList([{', '.join(self._fold([self._link(e, values) for e in space.entries]))}])"
+            links = self._fold([self._link(e, values) for e in space.entries])
+            spread = len(links) == 1 and links[0].startswith("*(")
+            return f"nn.ModuleList{links[0][1:]}" if spread else f"nn.ModuleList([{', '.join(links)}])"
         parts: list[str] = []
         for entry in space.entries:
             pair = f"{quoted(entry.name)}: {self.entry(entry, values)}"
