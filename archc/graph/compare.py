@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from archc.graph.carry import Carry, carry
-from archc.graph.cost import Cost, cost
+from archc.graph.cost import Cost, NodeCost, cost
 from archc.graph.graph import Graph, Module, Node, Tensor
 from archc.graph.match import Child, Match
 from archc.graph.sources import Sources
@@ -61,6 +61,21 @@ class Comparison:
     @cached_property
     def costs(self) -> tuple[Cost, Cost]:
         return cost(self.a), cost(self.b)
+
+    def spent(self, change: Change) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(parameters, MACs) in A and in B of what the change speaks of.
+
+        A container that both have counts nothing: what differs in it has changes of its own. So they add up.
+        """
+        if isinstance(change.a, Module) and isinstance(change.b, Module):
+            return (0, 0), (0, 0)
+        a, b = self._node_costs
+        return _spent(change.a, a), _spent(change.b, b)
+
+    @cached_property
+    def _node_costs(self) -> tuple[dict[Node, NodeCost], dict[Node, NodeCost]]:
+        a, b = ({c.node: c for c in cost.nodes} for cost in self.costs)
+        return a, b
 
     @cached_property
     def weights(self) -> Carry:
@@ -190,6 +205,12 @@ class _Walk:
         pairs = zip(ours, theirs, strict=True)
         other = [(t, u) for t, u in pairs if self._sources.of(t, a) != self._sources.of(u, b)]
         return ([t for t, _ in other], [u for _, u in other]) if other else None
+
+
+def _spent(child: Child | None, costs: Mapping[Node, NodeCost]) -> tuple[int, int]:
+    nodes = [child] if isinstance(child, Node) else child.nodes() if child is not None else ()
+    found = [costs[n] for n in nodes if n in costs]
+    return sum(c.params for c in found), sum(c.macs for c in found)
 
 
 def results(child: Child) -> list[Tensor]:

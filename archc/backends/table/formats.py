@@ -71,22 +71,22 @@ def markdown(
     table = [[c.header for c in columns], rule]
     for row in rows:
         if row.kind == "section":
-            table.append([f"**{_escaped(row.name)}**", *[""] * (len(columns) - 1)])
+            table.append([f"**{escaped(row.name)}**", *[""] * (len(columns) - 1)])
         else:
             table.append([_markdown_cell(row, c, scale) for c in columns])
     lines = ["| " + " | ".join(cells) + " |" for cells in table]
-    title, *more = [_escaped(line) for line in head]
-    return "\n".join([f"**{title}**", "", *more, "", *lines, "", *("- " + _escaped(f) for f in foot)]) + "\n"
+    title, *more = [escaped(line) for line in head]
+    return "\n".join([f"**{title}**", "", *more, "", *lines, "", *("- " + escaped(f) for f in foot)]) + "\n"
 
 
 def _markdown_cell(row: Row, column: Column, scale: Scale) -> str:
     shown = column.text(row, scale)
     if column.name == "path":
         return f"`{shown}`"
-    return "" if shown == NONE else _escaped(shown)
+    return "" if shown == NONE else escaped(shown)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text in which nothing acts as Markdown or HTML."""
     for char in "\\`*_[]|~$":
         text = text.replace(char, "\\" + char)
