@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 from archc.version import __version__
 
 if TYPE_CHECKING:
+    from archc.backends.difference import Difference
     from archc.compiler import SpecFile, open_spec
     from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
+    from archc.differences import diff
     from archc.network import Network, compile
 
-__all__ = ["CompileError", "Diagnostic", "Network", "RequestError", "SpecFile", "__version__", "compile", "open_spec"]
+__all__ = [
+    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "__version__", "compile", "diff",
+    "open_spec",
+]  # fmt: skip
 
 _HOMES = {
     "CompileError": "archc.diagnostics.diagnostic",
     "Diagnostic": "archc.diagnostics.diagnostic",
+    "Difference": "archc.backends.difference",
     "Network": "archc.network",
     "RequestError": "archc.diagnostics.diagnostic",
     "SpecFile": "archc.compiler",
     "compile": "archc.network",
+    "diff": "archc.differences",
     "open_spec": "archc.compiler",
 }
 

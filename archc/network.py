@@ -16,6 +16,7 @@ from archc.graph.graph import Graph, Mode
 if TYPE_CHECKING:
     from torch import nn
 
+    from archc.backends.difference import Difference
     from archc.backends.fit import Report
     from archc.backends.loading import Loaded
     from archc.backends.onnx import OnnxReport
@@ -57,6 +58,14 @@ class Network:
         return Table(
             self.graph, mode=mode, batch=batch, depth=depth, unfold=unfold, columns=columns, convention=convention
         )
+
+    def diff(self, other: Network) -> Difference:
+        """What differs from this network to another, and which of its weights carry over."""
+        from archc.backends.difference import Difference
+        from archc.graph.compare import Comparison
+
+        names = self.graph.spec_name, other.graph.spec_name
+        return Difference(*names, [Comparison(self.graph, other.graph)])
 
     def source(self) -> str:
         """One PyTorch module as text, that imports torch alone. torch itself is not needed to write it."""
