@@ -59,9 +59,8 @@ def _networks(a: Any, b: Any, rev: str | None, input: Shapes | None, params: Map
         raise RequestError("a compiled network has no revisions: a second one is to be given")
     if (input is not None or params) and isinstance(a, Network) and isinstance(b, Network):
         raise RequestError("both networks are compiled: other parameters come too late")
-    networks = [n if isinstance(n, Network) else Network.of(*open_spec(n), params, input) for n in (a, b)]
-    names = [n.graph.spec_name for n in networks]
-    return Difference(names[0], names[1], [Comparison(networks[0].graph, networks[1].graph)])
+    one, other = (n if isinstance(n, Network) else Network.of(*open_spec(n), params, input) for n in (a, b))
+    return one.diff(other)
 
 
 def sides(a: str, b: str | None, rev: str | None) -> tuple[Side, Side]:
