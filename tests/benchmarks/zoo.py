@@ -1,4 +1,4 @@
-"""All of torchvision's classifiers, summarised to JSON by one process. Prints how many, and fails if torch was imported."""
+"""All of torchvision's classifiers, summarised to JSON by one process, which must not import torch."""
 
 from __future__ import annotations
 
