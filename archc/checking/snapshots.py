@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import unified_diff
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +124,8 @@ def _read(path: Path) -> str | None:
 
 def _difference(there: str, fresh: str) -> tuple[int, list[str]]:
     """The first line of ``there`` that differs, and the first lines of the diff, without the names of its files."""
+    from difflib import unified_diff  # only when something differs
+
     old, new = there.splitlines(), fresh.splitlines()
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     lines = list(unified_diff(old, new, n=0, lineterm=""))[2:]
