@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import archc
 from archc.network import Network
+from tests.support.samples import differs
 from tests.support.vision import import_torchvision
 from tests.zoo.reference import perturb_batch_norms
 
@@ -102,6 +103,13 @@ def test_weights_of_frozen_batch_norms_give_the_same_maps(ours: nn.Module, their
         expected, given = frozen.eval()(x), ours.eval()(x)
     for name, tensor in expected.items():
         assert (given[name] - tensor).norm() <= 1e-5 * tensor.norm(), name
+
+
+def test_weights_start_as_torchvision_s() -> None:
+    torch.manual_seed(1)
+    theirs = _torchvision_backbone(nn.BatchNorm2d).state_dict()
+    ours = archc.compile("resnet50_fpn").module().state_dict()
+    assert not {key: why for key in theirs if (why := differs(ours[key].numpy(), theirs[key].numpy()))}
 
 
 def _image(batch: int, size: tuple[int, int]) -> Tensor:
