@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from archc.backends.weights import tensors_of
+from archc.diagnostics.errors.suggest import count
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph
 
@@ -42,12 +43,27 @@ class Implied:
 class Made:
     """The network that a file of weights was written from, as its metadata has it.
 
-    ``same`` is whether that network computes the same from its weights as the one at hand.
+    ``same`` is whether that network computes the same from its weights as the one at hand, ``related`` whether they
+    are of one spec; ``changed`` has the parameters in which they differ, each with its value there and here.
     """
 
     spec: str
-    params: Mapping[str, Any]
     same: bool
+    related: bool
+    changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict[str, tuple[Any, Any]])
+
+    def differs(self, name: str) -> list[str]:
+        """What is said of a file that was made from a network of another structure than that of ``name``."""
+        there, here = (
+            ", ".join(clean(f"{key}={setting(pair[i])}", 80) for key, pair in self.changed.items()) for i in (0, 1)
+        )
+        edited = ["  its spec has been edited since"] if self.related else []
+        return [
+            f"was made from {self.spec}, which computes something else than {name}",
+            *([f"  there {there}; here {here}"] if there else edited),
+            "help: build the network that it was made from, or take the weights as they are: "
+            "--other-structure (other_structure=True)",
+        ]
 
 
 @dataclass(frozen=True)
@@ -107,16 +123,17 @@ class Report:
         lines += self.notes
         lines += [self.fresh_start(seed)] if self.fresh else []
         if self.counters:
-            lines.append(f"the file counts no batches: {len(self.counters)} num_batches_tracked are 0")
+            lines.append(f"the file counts no batches: its {len(self.counters)} num_batches_tracked are 0")
         if self.renamed:
-            lines.append(f"{len(self.renamed)} keys were renamed, such as {_arrow(*next(iter(self.renamed.items())))}")
+            first = " → ".join(clean(key, 200) for key in next(iter(self.renamed.items())))
+            lines.append(f"renamed: {count(len(self.renamed), 'key')}, such as {first}")
         if self.dropped:
-            lines.append(f"{len(self.dropped)} of the file's tensors are left out: {some(self.dropped)}")
+            lines.append(f"left out of the file: {count(len(self.dropped), 'tensor')}, {some(self.dropped)}")
         if self.made is not None and not self.made.same:
             lines.append(f"the file was made from {self.made.spec}, which computes something else")
         if not self.fits:
             started = len(self.missing) + len(self.mismatched)
-            lines.append("\n".join([f"{started} weights start fresh (seed {seed}):", *self.differences()]))
+            lines.append("\n".join([f"{count(started, 'weight')} start fresh (seed {seed}):", *self.differences()]))
         return lines
 
     def fresh_start(self, seed: int) -> str:
@@ -166,10 +183,6 @@ def some(keys: Sequence[str], most: int = 4) -> str:
     return ", ".join(clean(key, 200) for key in keys[:most]) + more
 
 
-def _arrow(old: str, new: str) -> str:
-    return f"{clean(old, 200)} → {clean(new, 200)}"
-
-
 def described(shape: tuple[int, ...], integer: bool) -> str:
     """A shape in words: ``64 × 3 × 7 × 7``, ``integer scalar``."""
     return ("integer " if integer else "") + (" × ".join(map(str, shape)) or "scalar")
@@ -181,11 +194,11 @@ def setting(value: Any) -> str:
 
 
 def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
-    count = len(list(keys))
-    if not count:
+    number = len(list(keys))
+    if not number:
         return []
-    more = [f"… and {count - len(shown)} more"] if count > len(shown) else []
-    return [f"  {count} {what}:", *(f"    {line}" for line in [*shown, *more])]
+    more = [f"… and {number - len(shown)} more"] if number > len(shown) else []
+    return [f"  {number} {what}:", *(f"    {line}" for line in [*shown, *more])]
 
 
 def _hint(close: list[str]) -> str:

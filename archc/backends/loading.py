@@ -12,9 +12,8 @@ from typing import Any, cast
 import numpy as np
 
 from archc.backends._weights.examination import Examination, Recompile
-from archc.backends.fit import Made, Report, setting
+from archc.backends.fit import Report
 from archc.backends.weights import Array, Tensors, WeightsError, save
-from archc.diagnostics.text import clean
 from archc.graph.graph import Graph
 from archc.graph.structure import structure_hash
 from archc.ops.base import Weight
@@ -97,19 +96,9 @@ def load(
     if partial:
         raise WeightsError(f"{tensors.source} has none of the weights of {name}: {report}")
     if report.made is not None and not report.made.same and not other_structure:
-        raise WeightsError(f"{tensors.source} {other(report.made, name)}")
+        first, *rest = report.made.differs(name)
+        raise WeightsError("\n".join([f"{tensors.source} {first}", *rest]))
     raise WeightsError(f"{tensors.source} and {name} do not fit together: {report}")
-
-
-def other(made: Made, name: str) -> str:
-    """What is said of a file that was made from a network of another structure."""
-    params = ", ".join(clean(f"{key}={setting(value)}", 80) for key, value in made.params.items())
-    return (
-        f"was made from {made.spec}, which computes something else than {name}\n"
-        f"  its parameters: {params or 'none'}\n"
-        "help: build the network that it was made from, or take the weights as they are: "
-        "--other-structure (other_structure=True)"
-    )
 
 
 def examine(

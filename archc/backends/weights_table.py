@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 
 from archc.backends.fit import Report, described
-from archc.backends.loading import Loaded, other
+from archc.backends.loading import Loaded
 from archc.diagnostics.text import clean
 
 FIRST = 10  # lines of each kind that are shown
@@ -38,7 +38,8 @@ def as_text(loaded: Loaded, takes: bool, written: Path | None, *, whole: bool = 
         if keys and (kind != "loaded" or whole):
             lines += ["", f"{kind}{f': {meaning}' if meaning else ''}", *_keys(kind, keys, loaded, whole=whole)]
     if report.made is not None and not report.made.same:
-        lines += ["", *f"the file {other(report.made, name)}".splitlines()]
+        first, *rest = report.made.differs(name)
+        lines += ["", f"the file {first}", *rest]
     lines += ["", _verdict(loaded, takes)]
     return "\n".join(lines + ([f"{written}  {written.stat().st_size:,} bytes"] if written else []))
 

@@ -108,7 +108,7 @@ def test_a_network_without_auxiliary_heads_leaves_those_of_the_file_and_counts_t
     net = archc.compile(name, input=[3, side, side], aux=False)
     found = loaded(net, tmp_path / "w.pth")
     assert len(found.report.dropped) == len(theirs.state_dict()) - len(net.graph.state) > 0
-    assert any(f"{len(found.report.dropped)} of the file's tensors are left out" in note for note in found.notes)
+    assert any(f"left out of the file: {len(found.report.dropped)} tensors" in note for note in found.notes)
     assert same(found.module(), theirs, side)
 
 

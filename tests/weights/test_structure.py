@@ -124,6 +124,19 @@ def test_a_file_of_another_structure_is_refused_unless_told(make: Make, tmp_path
         other.module(weights=path, other_structure=True)
 
 
+def test_why_a_file_is_of_another_structure(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    make().load_weights(make().module().state_dict()).save(path)
+    with pytest.raises(WeightsError, match="there dilation=1; here dilation=2"):
+        make(dilation=2).load_weights(path)
+    with pytest.raises(WeightsError, match="its spec has been edited since"):
+        make(("act: relu", "act: gelu")).load_weights(path)
+    (tmp_path / "other.yaml").write_text(SPEC.replace("relu", "gelu"))
+    with pytest.raises(WeightsError) as e:
+        archc.compile(tmp_path / "other.yaml").load_weights(path)
+    assert "edited" not in str(e.value)
+
+
 def test_a_changed_number_of_classes_is_no_other_structure(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     make().load_weights(make().module().state_dict()).save(path)

@@ -183,7 +183,10 @@ class Examination:
             return None
         params = self._metadata()
         same = made == structure_hash(self.graph) or made == self._as_made(params, report)
-        return Made(self._spec, params, same)
+        ours = self.graph.params
+        changed = {key: (value, ours[key]) for key, value in params.items() if key in ours and ours[key] != value}
+        related = self.tensors.metadata.get("spec") == self.graph.spec_name
+        return Made(self._spec, same, related, {} if same else changed)
 
     def _as_made(self, params: Mapping[str, Any], report: Report) -> str | None:
         """The structure of this network with those parameters of the file's that are known not to matter.
