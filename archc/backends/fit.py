@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from archc.backends.weights import tensors_of
@@ -143,6 +142,8 @@ class Report:
 
     def differences(self) -> list[str]:
         """The differences, the first few of each kind."""
+        from difflib import get_close_matches  # only where something is missing
+
         close = {key: get_close_matches(key, self.unexpected, 1, 0.8) for key in self.missing[:SHOWN]}
         lines = _listed("missing", self.missing, [f"`{k}`" + _hint(close[k]) for k in self.missing[:SHOWN]])
         lines += _listed("unexpected", self.unexpected, [f"`{clean(k, 200)}`" for k in self.unexpected[:SHOWN]])
