@@ -16,6 +16,7 @@ from archc.diagnostics.span import Span
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.graph.initial import names
+from archc.graph.weight_rules import WeightRule
 from archc.language.outputs import DEFAULT_OUTPUT
 from archc.language.values import value_text
 from archc.version import __version__
@@ -247,10 +248,22 @@ def _outputs(graph: Graph) -> Iterator[str]:
 def _extras(graph: Graph) -> Iterator[str]:
     if entries := list(_init(graph)):
         yield from ("init:", *entries)
+    if rules := [_rule(rule) for rule in graph.weight_rules if rule.rename or rule.drop]:
+        yield from ("weights:", *rules)
     if graph.preprocess:
         yield f"preprocess: {flow(graph.preprocess)}"
     if graph.labels:
         yield f"labels: {flow(graph.labels)}"
+
+
+def _rule(rule: WeightRule) -> str:
+    """A rule for files of weights, without `params`, of which none are left."""
+    parts = {"file": rule.file, "has": rule.has, "lacks": rule.lacks, "drop": rule.drop}
+    written = [f"{key}: {flow(value)}" for key, value in parts.items() if value]
+    for key, pairs in (("shape", rule.shape), ("rename", rule.rename)):
+        if pairs:
+            written.append(f"{key}: {flow({quoted(name): value for name, value in pairs.items()})}")
+    return f"  - {{{', '.join(written)}}}"
 
 
 def _init(graph: Graph) -> Iterator[str]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archc
+from archc.backends.expanded import expanded
 from archc.backends.weights import WeightsError
 from archc.backends.weights_table import fold
 from archc.diagnostics.diagnostic import CompileError
@@ -177,3 +178,16 @@ def test_blocks_for_others_have_no_files_of_weights(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("input: [3, 8, 8]\nuse: {./b.yaml: [a]}\nbody: [a]\n")
     with pytest.raises(CompileError, match="`weights` speaks of a network, and this file has only blocks"):
         archc.compile(tmp_path / "t.yaml")
+
+
+def test_an_expanded_spec_reads_the_same_files(tmp_path: Path) -> None:
+    net = compiled(
+        tmp_path,
+        "  - {lacks: [x, 'y.*'], rename: {'old.*': 'conv.*'}}\n"
+        "  - {file: 'the weights', has: fc.bias, shape: {fc.bias: [3]}, drop: ['aux.*', '\"b\"']}\n"
+        "  - {lacks: 'bn.*', params: {norm: false}}\n",
+    )
+    (tmp_path / "expanded.yaml").write_text(expanded(net.graph))
+    given = {key.replace("conv.", "old."): value for key, value in state().items()} | {"aux.w": np.ones(1)}
+    found = archc.compile(tmp_path / "expanded.yaml").load_weights(given)
+    assert len(found.report.renamed) == 2 and found.report.dropped == ("aux.w",)
