@@ -268,6 +268,85 @@ CASES = {
           b: unit(0.0)
           c: unit(0.5)
     """,
+    "starts by ops": """
+        body:
+          conv: conv(4, 3)
+          up: conv_transpose(8, 2, bias=False)
+          norm: batch_norm
+          flat: flatten
+          hidden: linear(6)
+          act: prelu
+          fc: linear(10)
+        init:
+          conv, linear: {weight: "trunc_normal(std=0.02, a=-0.04, b=0.04)", bias: normal(std=0.001)}
+          conv_transpose: orthogonal(gain=0.5)
+          batch_norm: {weight: "uniform(0.5, 1.5)", bias: ones}
+          linear: kaiming_uniform(nonlinearity="tanh")
+          prelu: constant(0.1)
+    """,
+    "starts by patterns": """
+        blocks:
+          unit(kernel):
+            a: conv(8, kernel)
+            bn: batch_norm
+        body:
+          stem: conv(4, 1)
+          stages:
+            - unit(3)
+            - unit(1)
+          gate.scale: parameter([8, 1, 1])
+          scaled <- stages, gate.scale: mul
+          flat: flatten
+          fc: linear(10)
+        init:
+          "stages.*.weight": uniform(-0.1, 0.1)
+          "gate.scale": orthogonal
+          "*.a.weight": kaiming_normal(mode="fan_out", nonlinearity="relu")
+          "stages.1.a.bias": ones
+          "*.bias": constant(-4.6)
+          "stages.*.bn.running_var": uniform(0.5, 1.5)
+          "stages.*.a.*": normal(1, 0.02)
+          "fc.*": trunc_normal(std=0.02)
+          "fc.weight": xavier_uniform(gain=0.1)
+    """,
+    "starts over fans by ops": """
+        params: {gain: 2, wide: false}
+        body:
+          conv: conv(4, 3)
+          up: conv_transpose(8, 2, bias=False)
+          flat: flatten
+          fc: linear(10)
+        init:
+          conv, conv_transpose:
+            weight: normal(std=sqrt(gain / fan_out) if fan_in > 1 else 1e-3)
+            bias: uniform(-1 / sqrt(fan_in), 1 / sqrt(fan_in))
+          linear:
+            weight: uniform(-(fan_in + fan_out) ** -0.5, (fan_in + fan_out) ** -0.5)
+            bias: normal(std=max(0.01, log(2, fan_in) ** 2, min([0.5, 1 / fan_out ** 2])) if not wide else 1 / fan_in)
+    """,
+    "starts over fans by patterns": """
+        blocks:
+          unit:
+            - conv(8, 1)
+            - std_conv(8, 1)
+        body:
+          stem: conv(8, 1)
+          stages:
+            - unit
+            - unit
+          gate.scale: parameter([8, 6, 6])
+          scaled <- stages, gate.scale: mul
+          flat: flatten
+          fc: linear(10)
+        init:
+          "*.weight": normal(std=1 / fan_in)
+          "stages.*.bias": uniform(0, 1 / fan_out)
+          "gate.*": normal(std=1 / (fan_in + fan_out))
+          "*.1.*": normal(std=1 / (fan_in + fan_out))
+          "fc.bias": constant(-log(fan_out))
+          conv: {bias: normal(std=1 / fan_in)}
+          std_conv: trunc_normal(std=sqrt(2 / fan_in))
+    """,
     "an output that is an input's neighbour": """
         body:
           copy: identity

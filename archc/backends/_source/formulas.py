@@ -25,7 +25,8 @@ _DEFAULTS: dict[str, dict[str, float | str]] = {  # of torch.nn.init
     "orthogonal": {"gain": 1},
 }
 _FANS_OF_LINEAR = {"fan_in": "module.in_features", "fan_out": "module.out_features"}
-# What a formatter writes without blanks: a power of names and numbers.
+# What a formatter writes without blanks, a power of names and numbers; and a bracket that is not needed.
+_EXPONENT = re.compile(r"\*\* \((-\d[\w.]*)\)")
 _POWER = re.compile(r"(?<![\w.)\]])([\w.]+) \*\* (-?\d[\w.]*|[A-Za-z_][\w.]*)(?![\w.(\[])")
 
 
@@ -80,7 +81,7 @@ class _Python(ast.NodeTransformer):
 
     def text(self, formula: Formula) -> str:
         text = ast.unparse(self.visit(_parsed(formula.text)))
-        return _POWER.sub(r"\1**\2", text)
+        return _POWER.sub(r"\1**\2", _EXPONENT.sub(r"** \1", text))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.names:

@@ -119,7 +119,7 @@ def _by_key(graph: Graph, pattern: str, init: Start) -> list[str]:
     if test is None or len(entries) == 1 or len(alike) > 1:
         return [line for group in alike for line in _loop_over(group, init)]
     buffer, name = entries[0].weight.buffer, entries[0].name
-    own = not isinstance(init, FanInit) or name in ("weight", "")
+    own = not isinstance(init, FanInit) or _is_own(entries[0])
     source = "self.named_buffers()" if buffer else "self.named_parameters()"
     return [
         f"for name, weight in {source}:",
@@ -136,6 +136,11 @@ def _alike(entries: Sequence[Entry], init: Start) -> list[list[Entry]]:
         name = entry.name if isinstance(init, FanInit) else ""
         groups.setdefault((entry.weight.buffer, name), []).append(entry)
     return [groups[key] for key in sorted(groups)]
+
+
+def _is_own(entry: Entry) -> bool:
+    """Whether the fans are those of the entry itself, as ``archc.graph.initial.layer_fans`` has them."""
+    return entry.name == "weight" or "weight" not in entry.node.weights
 
 
 def _sibling(name: str) -> str:
@@ -171,15 +176,20 @@ def _picks(test: list[str], state: Sequence[Entry], entries: list[Entry]) -> boo
 
 def _loop_over(entries: Sequence[Entry], init: Start) -> list[str]:
     """Entries of one kind by their keys."""
-    getter = "get_buffer" if entries[0].weight.buffer else "get_parameter"
     first = entries[0]
+    getter = "get_buffer" if first.weight.buffer else "get_parameter"
+    own = _is_own(first)
     if len(entries) == 1:
-        weight = first.node.key("weight" if "weight" in first.node.weights else first.name)
-        return [
-            *fan_lines(init, f"self.get_parameter({quoted(weight)})"),
-            *call_lines(init, f"self.{getter}({quoted(first.key)})"),
-        ]
+        weight = f"self.get_parameter({quoted(first.key if own else first.node.key('weight'))})"
+        return _with_fans(init, f"self.{getter}({quoted(first.key)})", weight)
     names = ", ".join(quoted(e.key) for e in entries)
-    weight = "self.get_parameter(name)" if first.name in ("weight", "") else _sibling(first.name)
-    body = [*fan_lines(init, weight), *call_lines(init, f"self.{getter}(name)")]
+    body = _with_fans(init, f"self.{getter}(name)", "self.get_parameter(name)" if own else _sibling(first.name))
     return [f"for name in ({names}):", *(_INDENT + line for line in body)]
+
+
+def _with_fans(init: Start, target: str, weight: str) -> list[str]:
+    """The call for ``target``; fans are of ``weight``, which gets a name."""
+    fans = fan_lines(init, "weight")
+    if not fans:
+        return call_lines(init, target)
+    return [f"weight = {weight}", *fans, *call_lines(init, "weight" if target == weight else target)]
