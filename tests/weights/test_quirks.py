@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import archc
 from archc.backends.weights import WeightsError
 from archc.network import Network, Weighted, WeightsWarning
+from tests.support.vision import import_torchvision
 from tests.weights.files import network, old_densenet, old_mnasnet, training_checkpoint
 from tests.zoo.reference import by_name
 
@@ -120,6 +122,22 @@ def test_old_mnasnet_files_have_a_stem_of_one_width(tmp_path: Path, alpha: float
     said = [] if alpha == 1.0 else ["scaled_stem"]  # where it changes nothing, nothing is said
     assert [p.name for p in found.report.params] == said
     assert same(found.module(), theirs)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_files_of_faster_r_cnn_hold_the_backbone(tmp_path: Path, old: bool) -> None:
+    models = import_torchvision().models
+    theirs = models.detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    state = theirs.state_dict()
+    if old:
+        state = {re.sub(r"(_blocks\.\d)\.0\.", r"\1.", k): v for k, v in state.items() if "num_batches" not in k}
+    torch.save(state, tmp_path / "w.pth")
+    found = loaded(archc.compile("resnet50_fpn", input=SMALL), tmp_path / "w.pth")
+    others = sum(not key.startswith("backbone.") for key in theirs.state_dict())
+    assert len(found.report.dropped) == others > 0
+    given = found.module().state_dict()
+    for key, value in theirs.backbone.state_dict().items():
+        assert torch.equal(given[key], value), key
 
 
 # --- wrappers and checkpoints ---------------------------------------------------------------------------------------
