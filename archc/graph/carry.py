@@ -23,10 +23,10 @@ class Carry:
     """What becomes of the entries of A's state_dict in B.
 
     ``carried`` have key, shape and dtype in common, and an op of one kind reads them. ``other_op`` have all this but
-    the op. ``reshaped`` have the key alone. ``fresh`` are B's only, ``dropped`` A's only. ``renamed`` are those of
-    both that would fit under their new key; they are among the ``dropped``, ``reshaped`` or ``other_op`` of A and
-    among the ``fresh``, ``reshaped`` or ``other_op`` of B too. ``displaced`` are carried, but are what another
-    layer has learned: where layers were put into a list, the numbers of those after them moved.
+    the op. ``reshaped`` have the key alone. ``fresh`` are B's only, ``dropped`` A's only. That divides A and B.
+
+    ``displaced`` are carried, but are what another layer has learned: where layers were put into a list, the numbers
+    of those after them moved. ``renamed`` are pairs of two keys and of one layer, that would fit.
     """
 
     a: list[Entry]
@@ -89,7 +89,7 @@ def _alike(a: Entry, b: Entry) -> bool:
 
 def _find_renamed(found: Carry, match: Match) -> None:
     """Entries of one layer that has another path now."""
-    carried = {pair.b.key for pair in found.carried}
+    carried = {pair.b.key for pair in found.carried} - {pair.b.key for pair in found.displaced}
     by_node = {(entry.node, entry.name): entry for entry in found.a}
     for entry in found.b:
         node = match.to_a.get(entry.node)

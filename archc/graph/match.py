@@ -81,24 +81,21 @@ class Match:
         left, free = [c for c in ours if c not in self.to_b], [c for c in theirs if c not in self.to_a]
         if len(left) * len(free) > COMPARED:
             return
-        for child in left:
-            near = [(alike(child, other), other) for other in free if other not in self.to_a]
-            share, best = max(near, key=lambda n: n[0], default=(0.0, None))
-            if best is not None and share >= ALIKE:
-                self._pair(child, best)
+        near = [(alike(one, other), i, j) for i, one in enumerate(left) for j, other in enumerate(free)]
+        # Pairs that conflict have an order, and the same whichever of the two networks is A.
+        for share, i, j in sorted(near, key=lambda n: (-n[0], abs(n[1] - n[2]), n[1] + n[2])):
+            if share >= ALIKE and left[i] not in self.to_b and free[j] not in self.to_a:
+                self._pair(left[i], free[j])
 
     def _find_moved(self) -> None:
         """What has weights, and went into another container, or out of one, under its own name."""
-        places: defaultdict[Any, list[Child]] = defaultdict(list)
-        for child in _unpaired(self.b.root, self.to_a):
-            if not child.name.isdecimal() and has_weights(child):
-                places[child.name, form(child)].append(child)
-        for child in _unpaired(self.a.root, self.to_b):
-            if child.name.isdecimal() or child in self.to_b:
+        ours, theirs = _movable(self.a.root, self.to_b), _movable(self.b.root, self.to_a)
+        for key, found in ours.items():
+            a, b = found[0], theirs.get(key, [None])[0]
+            if len(found) > 1 or b is None or len(theirs[key]) > 1:
                 continue
-            found = [c for c in places.get((child.name, form(child)), ()) if c not in self.to_a]
-            if len(found) == 1 and self.pure(child) and self.pure(found[0]) and self._near(child, found[0]):
-                self._pair(child, found[0])
+            if self.pure(a) and self.pure(b) and self._near(a, b):
+                self._pair(a, b)
 
     def _near(self, a: Child, b: Child) -> bool:
         """Whether one of the two stands in a container that both networks have."""
@@ -120,17 +117,23 @@ def form(child: Child) -> Any:
 
 
 def alike(a: Child, b: Child) -> float:
-    """The share of numbers in weights that two containers have in common, by paths within and shapes."""
+    """How much of the smaller of two containers is in the other: numbers in weights of one path within and one shape.
+
+    Nothing if most paths are in one alone.
+    """
     if isinstance(a, Node) or isinstance(b, Node):
         return 0.0
-    ours, theirs = set(_weights(a)), set(_weights(b))
-    both = sum(prod(shape) for _, shape in ours & theirs)
-    return both / max(sum(prod(shape) for _, shape in ours), sum(prod(shape) for _, shape in theirs), 1)
+    ours, theirs = _weights(a), _weights(b)
+    both = ours.keys() & theirs.keys()
+    if len(both) < ALIKE * max(len(ours), len(theirs)):
+        return 0.0
+    equal = sum(prod(ours[key]) for key in both if ours[key] == theirs[key])
+    return equal / max(min(sum(map(prod, weights.values())) for weights in (ours, theirs)), 1)
 
 
-def _weights(module: Module) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _weights(module: Module) -> dict[str, tuple[int, ...]]:
     start = len(module.path)
-    return ((node.key(name)[start:], w.shape) for node in module.nodes() for name, w in node.weights.items())
+    return {node.key(name)[start:]: w.shape for node in module.nodes() for name, w in node.weights.items()}
 
 
 def _built(module: Module) -> dict[str, Child]:
@@ -147,6 +150,9 @@ def _aligned(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Ch
     from difflib import SequenceMatcher
 
     ours, theirs = [form(c) for c in a], [form(c) for c in b]
+    if (len(a), repr(ours)) > (len(b), repr(theirs)):  # which runs are found first must not hang on which is A
+        yield from ((one, other) for other, one in _aligned(b, a))
+        return
     for _, a_from, a_to, b_from, b_to in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         free = list(b[b_from:b_to])
         for child in a[a_from:a_to]:
@@ -154,6 +160,15 @@ def _aligned(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Ch
             if place is not None:
                 yield child, free[place]
                 del free[: place + 1]
+
+
+def _movable(root: Module, paired: dict[Child, Child]) -> dict[Any, list[Child]]:
+    """What has weights, a name and no partner, by its name and form."""
+    found: defaultdict[Any, list[Child]] = defaultdict(list)
+    for child in _unpaired(root, paired):
+        if not child.name.isdecimal() and has_weights(child):
+            found[child.name, form(child)].append(child)
+    return found
 
 
 def _unpaired(module: Module, paired: dict[Child, Child]) -> Iterator[Child]:

@@ -38,13 +38,17 @@ def reference(text: str) -> tuple[str, str, str | None] | None:
 
 
 def at(revision: str, path: str) -> tuple[Revision, Path]:
-    """The files at a revision, and the one at a path that is written as for git: from the top of the repository, or,
-    if it begins with ``./`` or ``../``, from here. Raises RequestError where there is none.
+    """The files at a revision, and the one at a path written as for git.
+
+    That is from the top of the repository, or, if it begins with ``./`` or ``../``, from here. Raises RequestError
+    where there is none.
     """
-    if path.startswith(("./", "../", "/")):
+    if os.path.isabs(path):
         return beside(revision, Path(path))
-    files = Repository(Path.cwd()).revision(revision)
-    return files, files.open(os.path.normpath(path))
+    repository = Repository(Path.cwd())
+    files = repository.revision(revision)
+    from_here = path.startswith(("./", "../"))
+    return files, files.open(repository.path(Path(path) if from_here else repository.top / path))
 
 
 def beside(revision: str, path: Path) -> tuple[Revision, Path]:
@@ -128,7 +132,7 @@ class Repository:
 
 
 class Revision:
-    """Files as they were. Those of the library too, where the repository holds the library; else as they are now."""
+    """Files as they were. What lies outside the repository, as the library of an installed archc, is as it is now."""
 
     def __init__(self, repository: Repository, name: str, tree: str) -> None:
         self._repository, self.name, self._tree = repository, name, tree
