@@ -56,7 +56,8 @@ class Commands(click.Group):
 def group() -> None:
     """A compiler for convolutional networks: from a YAML spec to tables, PyTorch and ONNX.
 
-    SPEC is a file (net.yaml), one variant of a file (net.yaml:small), or a network of the library (resnet50).
+    SPEC is a file (net.yaml), one variant of a file (net.yaml:small), a network of the library (resnet50), or a file at
+    a git revision (HEAD~1:net.yaml:small).
     """
 
 

@@ -39,6 +39,7 @@ def archc(*args: str | Path, cwd: Path, env: Mapping[str, str] = ENVIRONMENT) ->
         ["check", str(ROOT / "specs/models/resnet.yaml")],
         ["list"],
         ["expand", "resnet18"],
+        ["diff", "resnet18", "resnet34"],
         ["build", "resnet18"],
         ["build", "resnet18", "--check"],
     ],
