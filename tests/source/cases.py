@@ -347,6 +347,19 @@ CASES = {
           conv: {bias: normal(std=1 / fan_in)}
           std_conv: trunc_normal(std=sqrt(2 / fan_in))
     """,
+    "a drop and a sum where shapes agree": """
+        source: Someone, The MBUnit
+        blocks:
+          mbunit(out, stride=1):
+            block: conv(out, 3, stride=stride, padding=1)
+            if stride == 1 and x.channels == out:
+              drop: drop_path(0.1)
+              sum <- drop, x: add
+        body:
+          - mbunit(16, 2)
+          - mbunit(16)
+          - mbunit(16)
+    """,
     "an output that is an input's neighbour": """
         body:
           copy: identity

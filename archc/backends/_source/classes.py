@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from archc.backends._source.describe import Describer, chain_of
 from archc.backends._source.expression import Expression
 from archc.backends._source.merge import absorb, merge
-from archc.backends._source.names import DICT_NAMES
+from archc.backends._source.names import DICT_NAMES, capitalised
 from archc.backends._source.parameters import Chooser, Parameter, settle_in_place
 from archc.backends._source.steps import UnmergeableError
 from archc.backends._source.template import ABSENT, Body, Chain, Entry, Leaf, Slot, Space, leaves, skeleton
@@ -154,9 +154,16 @@ class Planner:
 def _wanted_name(module: Module) -> str:
     """What a class is called after: the block, or the child, or what holds it if that is a number."""
     if module.block is not None:
-        return module.block
+        return capitalised(module.block, _heading(module))
     name = next((part for part in reversed(module.path.split(".")) if not part[:1].isdigit()), "block")
     return re.sub(r"[\d_-]+$", "", name) or name
+
+
+def _heading(module: Module) -> str:
+    """What the file in which a block is written says of itself, before its blocks."""
+    child = next(iter(module.children.values()), None)
+    origin = child.origin if child is not None else None
+    return origin.span.source.text.partition("\nblocks:")[0] if origin is not None else ""
 
 
 def _telling(body: Body, siblings: list[Body]) -> dict[str, list[object]]:

@@ -52,6 +52,7 @@ class Forward:
         self.first = inputs[0] if inputs and isinstance(body.inputs[0][0], Tensor) else "y"
         self.pending: list[Place] = []  # in the order in which they are computed
         self.targets: dict[Place, str] = {}  # variables that a value must be put into, where it has a stand-in
+        self.into: str | None = None  # the one that the steps under way lead to
         self.lines: list[str] = []
         self.depth = 0
         self.usage = Usage(body)
@@ -101,6 +102,7 @@ class Forward:
         for step in steps:
             if step.otherwise is not None:
                 self.targets["value", step.key] = self._target(step, steps)
+        self.into = self.targets.get(("value", steps[-1].key))
         before = len(self.lines)
         self.depth += 1
         for step in steps:
@@ -109,9 +111,11 @@ class Forward:
                 self._flush()
         if (single := self._conditional(steps, before)) is not None:
             self.depth -= 1
+            self.into = None
             self._as_conditional(single, condition, self.targets[single])
             return
         self._flush()
+        self.into = None
         self.depth -= 1
         body = self.lines[before:]
         self.lines[before:] = [f"{_INDENT * self.depth}if {condition}:", *body]
@@ -270,8 +274,14 @@ class Forward:
         return self._passing() if wanted is None else self._fresh(wanted)
 
     def _passing(self) -> str:
-        """A name for what is read once, in the next line or so: that of the first input, or y while it is needed."""
-        return self.first if self.first not in self._live() else self._fresh("y")
+        """A name for what is read once, in the next line or so: that of the first input, or y while it is needed.
+
+        Under an ``if`` that leads to a variable, it is that one as soon as what it held is read.
+        """
+        live = self._live()
+        if self.into is not None and self.into not in live:
+            return self.into
+        return self.first if self.first not in live else fresh("y", live)
 
     def _unpacked(self, names: Iterable[str]) -> str:
         chosen: list[str] = []

@@ -53,6 +53,12 @@ def camel(name: str) -> str:
     return text if text and text[0].isalpha() else f"Net{text}"
 
 
+def capitalised(name: str, text: str) -> str:
+    """The name with the capitals in which a text writes its words: ``mbconv`` is MBConv where that is spoken of."""
+    written = {w.lower(): w for w in re.findall(r"[A-Za-z][A-Za-z0-9]*", text) if any(map(str.isupper, w[1:]))}
+    return "_".join(written.get(word.lower(), word) for word in name.split("_"))
+
+
 def network_class(title: str, family: str, variant: str) -> str:
     """The class of a network: its variant with the title's capitals; ``densenet201`` of "DenseNet" is DenseNet201."""
     text = camel(variant)
