@@ -51,8 +51,8 @@ torchvision and batch norms of other statistics than they start with.
 _OTHERS = """
 ## Other networks
 
-Textbook forms, networks for small images, segmentation, pyramids and design spaces. What each `source` says of sizes and
-parameters is in its `expect`.
+Textbook forms, networks for small images, segmentation, pyramids, design spaces. What their sources say of sizes and
+parameters stands in `expect`.
 
 | network | file | lines | parameters | MACs |
 |---|---|--:|--:|--:|
