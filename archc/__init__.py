@@ -25,6 +25,8 @@ _HOMES = {
     "Network": "archc.network",
     "RequestError": "archc.diagnostics.diagnostic",
     "SpecFile": "archc.compiler",
+    "WeightsError": "archc.backends.weights",
+    "WeightsWarning": "archc.network",
     "compile": "archc.network",
     "diff": "archc.differences",
     "open_spec": "archc.compiler",

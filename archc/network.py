@@ -126,14 +126,14 @@ class Network:
         """The network as an ``nn.Module``: the generated source, executed. Needs torch.
 
         Without ``weights`` they are fresh, of PyTorch's random numbers; the other arguments are those of
-        ``load_weights``. What of a file was not taken, and parameters that it changed, are warned of (WeightsWarning).
+        ``load_weights``. A WeightsWarning says what was not taken of a file, and which parameters are the file's.
         """
         from archc.backends.torch_module import module
 
         if weights is None:
             return module(self.graph, self.alternatives)
         loaded = self.load_weights(weights, partial=partial, ema=ema, other_structure=other_structure, seed=seed)
-        for line in loaded.notes:
+        for line in loaded.report.effects(seed):
             warn(line, WeightsWarning, stacklevel=2)
         return loaded.module()
 

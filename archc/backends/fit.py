@@ -118,14 +118,12 @@ class Report:
 
     def remarks(self, seed: int) -> list[str]:
         """What is to be said of weights that were not taken as they are, a line each."""
+        return [*self.effects(seed), *self.forms()]
+
+    def effects(self, seed: int) -> list[str]:
+        """What makes the result another than that of the network asked for with the weights of the file."""
         lines = [str(p) for p in self.params]
-        lines += self.notes
         lines += [self.fresh_start(seed)] if self.fresh else []
-        if self.counters:
-            lines.append(f"the file counts no batches: its {len(self.counters)} num_batches_tracked are 0")
-        if self.renamed:
-            first = " → ".join(clean(key, 200) for key in next(iter(self.renamed.items())))
-            lines.append(f"renamed: {count(len(self.renamed), 'key')}, such as {first}")
         if self.dropped:
             lines.append(f"left out of the file: {count(len(self.dropped), 'tensor')}, {some(self.dropped)}")
         if self.made is not None and not self.made.same:
@@ -133,6 +131,16 @@ class Report:
         if not self.fits:
             started = len(self.missing) + len(self.mismatched)
             lines.append("\n".join([f"{count(started, 'weight')} start fresh (seed {seed}):", *self.differences()]))
+        return lines
+
+    def forms(self) -> list[str]:
+        """In what form the file had its weights, where that is not the network's."""
+        lines = list(self.notes)
+        if self.counters:
+            lines.append(f"the file counts no batches: its {len(self.counters)} num_batches_tracked are 0")
+        if self.renamed:
+            first = " → ".join(clean(key, 200) for key in next(iter(self.renamed.items())))
+            lines.append(f"renamed: {count(len(self.renamed), 'key')}, such as {first}")
         return lines
 
     def fresh_start(self, seed: int) -> str:
