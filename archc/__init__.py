@@ -8,14 +8,15 @@ from archc.version import __version__
 
 if TYPE_CHECKING:
     from archc.backends.difference import Difference
+    from archc.backends.weights import WeightsError
     from archc.compiler import SpecFile, open_spec
     from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
     from archc.differences import diff
-    from archc.network import Network, compile
+    from archc.network import Network, WeightsWarning, compile
 
 __all__ = [
-    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "__version__", "compile", "diff",
-    "open_spec",
+    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "WeightsError", "WeightsWarning",
+    "__version__", "compile", "diff", "open_spec",
 ]  # fmt: skip
 
 _HOMES = {
