@@ -12,7 +12,7 @@ from archc.graph.graph import Graph, Module, Node
 
 Child = Module | Node
 
-ALIGNED = 1000  # numbered children of one container that are aligned by what they are; beyond, by their numbers alone
+ALIGNED = 500  # numbered children between equal ends that are aligned by what they are; more are taken in turn
 COMPARED = 4096  # pairs of children that are compared in search of what was renamed and edited as well
 ALIKE = 0.5  # share of weights in common from which two containers are one under two names
 
@@ -64,9 +64,7 @@ class Match:
         b = [c for name, c in theirs.items() if name.isdecimal()]
         by_number = [(c, theirs[c.name]) for c in a if c.name in theirs]
         kept = all(_sort(one) == _sort(other) for one, other in by_number)
-        if kept or max(len(a), len(b)) > ALIGNED:
-            return iter(by_number)
-        return _aligned(a, b)
+        return iter(by_number) if kept else _aligned(a, b)
 
     def _find_renamed(self, ours: list[Child], theirs: list[Child]) -> None:
         """Children of one container that have another name: equal ones first, then those alike."""
@@ -146,20 +144,42 @@ def _sort(child: Child) -> str | None:
 
 
 def _aligned(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Child]]:
-    """Pairs in order: the longest equal runs, and between them what is of one op or block."""
+    """Pairs in order: equal ones from both ends, then the longest equal runs, and between them what is of one sort."""
+    ours, theirs = [form(c) for c in a], [form(c) for c in b]
+    start = _common(ours, theirs)
+    end = _common(ours[start:][::-1], theirs[start:][::-1])
+    yield from zip(a[:start], b[:start], strict=True)
+    yield from _inner(a[start : len(a) - end], b[start : len(b) - end])
+    yield from zip(a[len(a) - end :], b[len(b) - end :], strict=True)
+
+
+def _common(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """How many are equal from the start."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _inner(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Child]]:
     from difflib import SequenceMatcher
 
     ours, theirs = [form(c) for c in a], [form(c) for c in b]
     if (len(a), repr(ours)) > (len(b), repr(theirs)):  # which runs are found first must not hang on which is A
-        yield from ((one, other) for other, one in _aligned(b, a))
+        yield from ((one, other) for other, one in _inner(b, a))
+        return
+    if len(b) > ALIGNED:
+        yield from _in_turn(a, b)
         return
     for _, a_from, a_to, b_from, b_to in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        free = list(b[b_from:b_to])
-        for child in a[a_from:a_to]:
-            place = next((i for i, other in enumerate(free) if _sort(other) == _sort(child)), None)
-            if place is not None:
-                yield child, free[place]
-                del free[: place + 1]
+        yield from _in_turn(a[a_from:a_to], b[b_from:b_to])
+
+
+def _in_turn(a: Sequence[Child], b: Sequence[Child]) -> Iterator[tuple[Child, Child]]:
+    """Each with the next that is of its sort."""
+    start = 0
+    for child in a:
+        place = next((i for i in range(start, len(b)) if _sort(b[i]) == _sort(child)), None)
+        if place is not None:
+            yield child, b[place]
+            start = place + 1
 
 
 def _movable(root: Module, paired: dict[Child, Child]) -> dict[Any, list[Child]]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import archc
 from archc.backends.difference import Difference
 from archc.backends.difference.rows import rows
+from archc.compiler import SpecFile
 from archc.graph.compare import Comparison
 from archc.graph.graph import Graph
+from archc.language import library
+from archc.language.files import load_from
+from archc.language.storage import DISK
 from tests.support.builder import Builder
 
 LAYERS: list[tuple[Any, ...]] = [
@@ -147,3 +155,27 @@ def test_no_change_means_equal_graphs(pair: Pair, residual: bool) -> None:
     ours, theirs = build(a, residual), build(b, residual)
     plain = [[(n.path, n.op, [t.shape for t in n.outputs]) for n in g.nodes] for g in (ours, theirs)]
     assert Comparison(ours, theirs).same == (plain[0] == plain[1])
+
+
+@pytest.mark.parametrize("path", library.models(), ids=lambda path: path.stem)
+def test_the_library_does_not_differ_from_itself(path: Path) -> None:
+    """Read twice, so that nothing is equal only because it is one object."""
+    files = [SpecFile(path, load_from(DISK, path)) for _ in range(2)]
+    for variant in files[0].variants:
+        a, b = (file.compile(variant).graph for file in files)
+        assert Comparison(a, b).same, variant
+
+
+def test_thousands_of_layers(tmp_path: Path) -> None:
+    """A layer put before 3,000 others moves their numbers; looking for them takes about a second, not minutes."""
+    path = tmp_path / "long.yaml"
+    text = "name: long\ninput: [4, 4, 4]\nbody:\n  features:\n    - for i in range(1000):\n"
+    text += "".join(f"        - {layer}\n" for layer in ("conv(4, 1)", "batch_norm", "relu"))
+    path.write_text(text)
+    a = archc.compile(path)
+    path.write_text(text.replace("features:\n", "features:\n    - tanh\n"))
+    start = perf_counter()
+    difference = a.diff(archc.compile(path))
+    assert len(difference.compared[0].weights.renamed) == 7000
+    assert "3000 layers, were features.{0…2999}" in difference.text()
+    assert perf_counter() - start < 20

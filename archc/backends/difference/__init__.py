@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archc.backends.difference import formats
-from archc.backends.difference.data import data
+from archc.backends.difference.data import data, json_text
 from archc.backends.difference.sections import Section, overview
 from archc.backends.table.formats import ansi, plain
 from archc.graph.compare import Comparison
@@ -78,9 +78,7 @@ class Difference:
 
     def json(self) -> str:
         """Every change and every key, unfolded; the keys of the JSON and their order are kept stable."""
-        import json
-
-        return json.dumps(self.data(), indent=2, ensure_ascii=False) + "\n"
+        return json_text(self.data()) + "\n"
 
     def render(self, format: str = "text") -> str:
         """The difference in one of ``FORMATS``. Raises ValueError for an unknown one."""

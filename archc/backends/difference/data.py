@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from archc.backends.difference.rows import label
 from archc.backends.difference.sections import FIGURES, verdict
@@ -12,6 +12,25 @@ from archc.graph.carry import Carry, Pair
 from archc.graph.compare import Change, Comparison, results
 from archc.graph.graph import Entry, Graph, Node, Tensor
 from archc.graph.match import Child
+
+WIDTH = 110  # columns in which a value of the JSON stands on one line
+
+
+def json_text(value: Any, indent: str = "") -> str:
+    """JSON in which what is short stands on one line."""
+    import json
+
+    short = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(indent) + len(short) <= WIDTH:
+        return short
+    inner = indent + "  "
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        parts = [f"{json.dumps(name)}: {json_text(part, inner)}" for name, part in named.items()]
+    else:
+        parts = [json_text(part, inner) for part in cast("list[Any]", value)]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{begin}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{end}"
 
 
 def data(comparison: Comparison) -> dict[str, Any]:

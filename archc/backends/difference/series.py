@@ -9,6 +9,7 @@ from typing import TypeVar
 _PART = re.compile(r"(.*?)([1-9][0-9]*|0)?")
 
 LISTED = 4  # names, or series of them, in a line
+GAPS = 10  # runs of numbers that are written out
 
 T = TypeVar("T")
 
@@ -69,12 +70,14 @@ def _grids(paths: Sequence[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
 
 
 def _numbers(texts: Iterable[str]) -> str:
-    """``7``, ``{1,2}``, ``{0…5}``, ``{0…2,5}``."""
+    """``7``, ``{1,2}``, ``{0…5}``, ``{0…2,5}``; a star where there are many gaps."""
     runs: list[list[int]] = []
     for number in sorted(int(text) for text in texts if text):
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
+    if len(runs) > GAPS:
+        return "*"
     shown = ",".join(f"{r[0]}…{r[-1]}" if len(r) > 2 else ",".join(map(str, r)) for r in runs)
     return f"{{{shown}}}" if sum(map(len, runs)) > 1 else shown

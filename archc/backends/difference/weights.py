@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from archc.backends.difference.series import LISTED, all_series, grids, grouped, kin, listed, series
 from archc.graph.carry import Carry, Pair, numbers
-from archc.graph.graph import Entry, Module, Node
+from archc.graph.graph import Entry, Graph, Module, Node
 from archc.graph.match import Match
 
 WHOLE = 3  # weights from which a container is named in place of each
@@ -111,7 +112,8 @@ def _moves(pairs: Sequence[Pair], match: Match) -> list[str]:
 def renames(pairs: Sequence[Pair], match: Match) -> list[str]:
     """``layer1.* → stage1.*``: the highest containers, or layers, whose names changed; series of them as one."""
     stripped = [_stripped(p) for p in pairs]
-    whole = {(old, new) for old, new in stripped if stripped.count((old, new)) == _below(match.a.root, old)}
+    there = _weights_below(match.a)
+    whole = {(old, new) for (old, new), count in Counter(stripped).items() if count == there[old]}
     found: dict[tuple[str, str], None] = {}
     for pair, (old, new) in zip(pairs, stripped, strict=True):
         found[(old, new) if (old, new) in whole else _stripped(pair, keep=1)] = None
@@ -135,9 +137,13 @@ def _stripped(pair: Pair, keep: int = 0) -> tuple[str, str]:
     return ".".join(old), ".".join(new)
 
 
-def _below(root: Module, path: str) -> int:
-    """How many weights there are below a path."""
-    return sum(len(n.weights) for n in root.nodes() if not path or n.path == path or n.path.startswith(f"{path}."))
+def _weights_below(graph: Graph) -> Counter[str]:
+    """How many weights there are at each path and below."""
+    found: Counter[str] = Counter()
+    for entry in graph.state:
+        parts = entry.node.path.split(".")
+        found.update([".".join(parts[:i]) for i in range(len(parts) + 1)])
+    return found
 
 
 def _all_of(path: str) -> str:
