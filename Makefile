@@ -29,6 +29,10 @@ pytest: .venv/.develops
 bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q
 
+.PHONY: gpu-check
+gpu-check: .venv/.develops  ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu -p no:cacheprovider
+
 generated: .venv/.develops  ## write generated/ anew
 	$(BIN)/python -m tests.generated
 

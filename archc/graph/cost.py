@@ -7,8 +7,10 @@ from math import prod
 
 from archc.graph.graph import Graph, Mode, Node
 from archc.graph.inplace import inplace_nodes
-from archc.graph.memory import FLOAT_BYTES, peak_activation_bytes
+from archc.graph.memory import Memory, memory
 from archc.graph.receptive import Field, receptive_fields
+from archc.graph.saved import saved_for_backward
+from archc.graph.storage import FLOAT_BYTES
 from archc.ops.base import Weight
 
 
@@ -18,6 +20,8 @@ class NodeCost:
 
     ``params`` counts parameters, ``buffers`` the numbers in buffers. ``macs`` are the multiply-adds of one sample.
     ``activations`` are the numbers that a convolution or linear layer gives, for the whole batch; 0 for other ops.
+    ``memory`` are the bytes of tensors that are alive in inference while the node runs, 0 if it does not; ``saved``
+    those that training keeps for its backward, each piece of memory at the first node that needs it.
     """
 
     node: Node
@@ -26,6 +30,8 @@ class NodeCost:
     buffers: int
     macs: int
     activations: int
+    memory: int
+    saved: int
     field: Field | None
 
 
@@ -36,9 +42,11 @@ class Total:
     ``params`` counts the numbers of the state_dict that are no buffers, each once, whether the mode runs their layer or
     not; nothing in the language freezes a weight, so all are trainable. ``macs`` and ``flops`` (two a multiply-add)
     are of one sample, and of convolutions and linear layers alone. ``activations``, as Radosavovic et al. ("Designing
-    Network Design Spaces", CVPR 2020) define them, are the numbers that these layers give; they and
-    ``peak_activation_bytes`` (of inference, fp32, by liveness; see ``archc.graph.memory``) are of the whole batch.
-    ``param_bytes`` are the parameters as fp32.
+    Network Design Spaces", CVPR 2020) define them, are the numbers that these layers give; they and the memory are of
+    the whole batch. ``peak_activation_bytes`` are the most bytes of tensors that are alive at once in inference (see
+    ``archc.graph.memory``), ``saved_for_backward_bytes`` those that autograd keeps after the forward of a training
+    step (see ``archc.graph.saved``), whatever the mode; both are fp32, weights aside. ``param_bytes`` are the
+    parameters as fp32.
     """
 
     params: int
@@ -49,6 +57,7 @@ class Total:
     activations: int
     param_bytes: int
     peak_activation_bytes: int
+    saved_for_backward_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +78,32 @@ def cost(graph: Graph, mode: Mode = "eval", batch: int = 1) -> Cost:
     """The costs of the graph at a batch of so many samples."""
     live = graph.live(mode)
     fields = receptive_fields(graph, live)
-    nodes = [_node_cost(n, n in fields, fields.get(n), batch) for n in graph.nodes if n in fields or n.weights]
-    return Cost(mode, batch, nodes, _total(graph, nodes, batch))
+    used = _Used.of(graph, batch)
+    nodes = [_node_cost(n, n in fields, fields.get(n), used, batch) for n in graph.nodes if n in fields or n.weights]
+    return Cost(mode, batch, nodes, _total(nodes, used))
 
 
-def _node_cost(node: Node, live: bool, field: Field | None, batch: int) -> NodeCost:
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The memory of inference and of training."""
+
+    inference: Memory
+    saved: dict[Node, int]
+
+    @staticmethod
+    def of(graph: Graph, batch: int) -> _Used:
+        in_place = inplace_nodes(graph)
+        return _Used(memory(graph, batch, in_place), saved_for_backward(graph, batch, in_place))
+
+
+def _node_cost(node: Node, live: bool, field: Field | None, used: _Used, batch: int) -> NodeCost:
     macs = node.macs if live else 0
     made = batch * sum(t.shape.numel for t in node.outputs) if macs else 0
     params = numbers(node.weights, buffers=False) if node.weights else 0
     buffers = numbers(node.weights, buffers=True) if node.weights else 0
-    return NodeCost(node, live, params, buffers, macs, made, field)
+    return NodeCost(
+        node, live, params, buffers, macs, made, used.inference.at.get(node, 0), used.saved.get(node, 0), field
+    )
 
 
 def numbers(weights: dict[str, Weight], *, buffers: bool) -> int:
@@ -86,7 +111,7 @@ def numbers(weights: dict[str, Weight], *, buffers: bool) -> int:
     return sum(prod(w.shape) for w in weights.values() if w.buffer == buffers)
 
 
-def _total(graph: Graph, nodes: list[NodeCost], batch: int) -> Total:
+def _total(nodes: list[NodeCost], used: _Used) -> Total:
     params = sum(n.params for n in nodes)
     macs = sum(n.macs for n in nodes)
     return Total(
@@ -97,5 +122,6 @@ def _total(graph: Graph, nodes: list[NodeCost], batch: int) -> Total:
         flops=2 * macs,
         activations=sum(n.activations for n in nodes),
         param_bytes=params * FLOAT_BYTES,
-        peak_activation_bytes=peak_activation_bytes(graph, batch, inplace_nodes(graph)),
+        peak_activation_bytes=used.inference.peak,
+        saved_for_backward_bytes=sum(used.saved.values()),
     )

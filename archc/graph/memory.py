@@ -1,70 +1,56 @@
-"""How much memory the activations of inference need at once, by liveness."""
+"""How much memory a network's tensors need at once in inference, by liveness.
+
+What is counted are the tensors of a PyTorch module as archc writes it: inputs, outputs, and what lies between. Weights
+and buffers are not, nor are the workspaces of the libraries that compute convolutions and products.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import inf
+from dataclasses import dataclass
 
-from archc.graph.graph import Graph, Node, Tensor
+from archc.graph.frames import held_until
+from archc.graph.graph import Graph, Node
+from archc.graph.storage import Slot, Storage
 
-FLOAT_BYTES = 4
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that are alive while each node runs in eval mode, and the most of them. Both are of the whole batch."""
+
+    at: dict[Node, int]
+    peak: int
 
 
-def peak_activation_bytes(graph: Graph, batch: int = 1, in_place: Collection[Node] = ()) -> int:
-    """The most bytes of fp32 activations that are alive at once in eval mode, weights aside.
+def memory(graph: Graph, batch: int = 1, in_place: Collection[Node] = ()) -> Memory:
+    """The bytes of fp32 tensors that are alive at each node in eval mode, weights aside.
 
-    Nodes run in the order of the spec. A tensor lives from the node that makes it, through its last use; an input of
-    the network from the beginning, an output to the end. A view, and a node of ``in_place``, writes into its input's
-    memory; what an op needs within itself is not counted.
+    Nodes run in the order of the spec. A tensor lives from the node that makes it until no call of the generated module
+    holds it any more (see ``archc.graph.frames``). A view, and a node of ``in_place``, writes into its input's memory.
+    What an op makes and throws away counts while it runs.
     """
-    nodes = graph.live("eval")
-    slots = _slots(graph, nodes, in_place)
-    last_use = _last_use(graph, nodes, slots)
-    sizes: dict[int, int] = {}
-    for tensor, slot in slots.items():
-        copies = batch if tensor.shape.batched else 1
-        sizes.setdefault(slot, tensor.shape.numel * copies * FLOAT_BYTES)
-    ends: dict[float, list[int]] = {}
-    for slot, end in last_use.items():
-        ends.setdefault(end, []).append(slot)
-    alive = peak = sum(sizes[slots[t]] for t in graph.inputs.values() if slots[t] in last_use)
-    held = {slots[t] for t in graph.inputs.values()}
-    for time, node in enumerate(nodes):
-        for tensor in node.outputs:
-            slot = slots.get(tensor)
-            if slot is not None and slot not in held:
+    storage = Storage(graph, "eval", batch, in_place)
+    ends = _ends(graph, storage)
+    held = {storage.slots[t] for t in graph.inputs.values()}
+    alive = sum(storage.sizes[slot] for slot in held)
+    at: dict[Node, int] = {}
+    for time, node in enumerate(graph.live("eval")):
+        for slot in (storage.slots[t] for t in node.outputs if t in storage.slots):
+            if slot not in held:
                 held.add(slot)
-                alive += sizes[slot]
-        peak = max(peak, alive)
-        alive -= sum(sizes[slot] for slot in ends.get(time, ()))
-    return peak
+                alive += storage.sizes[slot]
+        at[node] = alive + storage.extra(node.op.scratch([t.shape for t in node.inputs]))
+        alive -= sum(storage.sizes[slot] for slot in ends.get(time, ()))
+    return Memory(at, max(at.values(), default=alive))
 
 
-def _slots(graph: Graph, nodes: list[Node], in_place: Collection[Node]) -> dict[Tensor, int]:
-    """Tensor → the piece of memory it lies in. A tensor without a slot is a weight."""
-    slots = {tensor: i for i, tensor in enumerate(graph.inputs.values())}
-    fresh = len(slots)
-    for node in nodes:
-        if node.op.view and not node.inputs:
-            continue
-        shares = node.op.view or node in in_place
-        for tensor in node.outputs:
-            if not shares:
-                slots[tensor] = fresh
-                fresh += 1
-            elif node.inputs[0] in slots:
-                slots[tensor] = slots[node.inputs[0]]
-    return slots
-
-
-def _last_use(graph: Graph, nodes: list[Node], slots: dict[Tensor, int]) -> dict[int, float]:
-    """Slot → the time of the last node that makes or reads it; infinite for the network's outputs."""
-    last: dict[int, float] = {}
-    for time, node in enumerate(nodes):
-        for tensor in (*node.inputs, *node.outputs):
-            if tensor in slots:
-                last[slots[tensor]] = time
-    for tensor in graph.outputs.values():
-        if tensor in slots:
-            last[slots[tensor]] = inf
-    return last
+def _ends(graph: Graph, storage: Storage) -> dict[float, list[Slot]]:
+    """The place of a node → the memory that nothing holds after it."""
+    last: dict[Slot, float] = {}
+    for tensor, until in held_until(graph).items():
+        if (slot := storage.slots.get(tensor)) is not None:
+            last[slot] = max(last.get(slot, until), until)
+    ends: dict[float, list[Slot]] = {}
+    for slot, end in last.items():
+        ends.setdefault(end, []).append(slot)
+    return ends

@@ -117,6 +117,7 @@ class Figures:
     activations: int | str | None = figure()
     param_bytes: int | str | None = figure()
     peak_activation_bytes: int | str | None = figure()
+    saved_for_backward_bytes: int | str | None = figure()
     constraints: list[str] | None = key(
         cs.list_schema(TEXT), "a list of expressions over `params` and `let` that must be true"
     )

@@ -33,7 +33,10 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
 }  # fmt: skip
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-TOTALS = ("params", "trainable_params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes")
+TOTALS = (
+    "params", "trainable_params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes",
+    "saved_for_backward_bytes",
+)  # fmt: skip
 _BUDGET = re.compile(r"(<=?|>=?|==?)?\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*([kKMGT]|[KMG]i)?")
 _SHOWN = 80  # characters of a value in a constraint
 

@@ -44,6 +44,7 @@ class Relu6(Activation):
     """min(max(x, 0), 6). ``nn.ReLU6``; Howard et al. 2017."""
 
     inplace = True
+    copies_input = True
     examples = (example(on=[3, 4, 5]), example(on=[7]))
 
     def torch(self, *inputs: Shape) -> TorchModule:
@@ -93,6 +94,7 @@ class Silu(Activation):
     """x · sigmoid(x), also called swish. ``nn.SiLU``; Elfwing et al. 2017, Ramachandran et al. 2017."""
 
     inplace = True
+    copies_input = True
     examples = (example(on=[3, 4, 5]), example(on=[7]))
 
     def torch(self, *inputs: Shape) -> TorchModule:
@@ -173,6 +175,7 @@ class Hardswish(Activation):
     """x · relu6(x + 3) / 6. ``nn.Hardswish``; Howard et al. 2019."""
 
     inplace = True
+    copies_input = True
     examples = (example(on=[3, 4, 5]), example(on=[7]))
 
     def torch(self, *inputs: Shape) -> TorchModule:
@@ -187,6 +190,7 @@ class Hardsigmoid(Activation):
     """relu6(x + 3) / 6. ``nn.Hardsigmoid``; Howard et al. 2019."""
 
     inplace = True
+    copies_input = True
     examples = (example(on=[3, 4, 5]), example(on=[7]))
 
     def torch(self, *inputs: Shape) -> TorchModule:

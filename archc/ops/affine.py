@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from archc.ops.activation import Activation
-from archc.ops.base import OnnxEmitter, Op, OpError, TorchExpression, TorchModule, example, op
+from archc.ops.base import Extra, OnnxEmitter, Op, OpError, TorchExpression, TorchModule, example, op
 from archc.ops.kinds import Float, list_of, number
 from archc.ops.shape import Shape
 from archc.ops.windows import batched
@@ -116,6 +116,9 @@ class ChannelAffine(Op):
         import numpy as np
 
         return e.constant(np.asarray(values, np.float32).reshape(-1, *[1] * len(x.spatial)))
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        return (Extra(inputs[0]),)  # the product, before the sum
 
     def as_affine(self, values: Mapping[str, Array]) -> tuple[Array, Array] | None:
         import numpy as np

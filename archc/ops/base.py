@@ -86,6 +86,23 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """A tensor that an op makes beside its outputs: indices, statistics, what stands between two steps."""
+
+    shape: Shape
+    dtype: str = "float32"  # or "int64"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What autograd keeps of an op until its backward, weights aside: inputs by their places, the output, extras."""
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    extras: tuple[Extra, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """What an output position reads along one axis.
 
@@ -206,12 +223,13 @@ class Op:
 
     name: ClassVar[str]
     arity: ClassVar[int | None] = 1  # None: one or more; lists of tensors are then taken apart
-    view: ClassVar[bool] = False  # the output may share its input's memory
+    view: ClassVar[bool] = False  # the output may share its input's memory, in eval at least
     mixes: ClassVar[bool] = False  # every output position sees the whole map
     shape_only: ClassVar[frozenset[int]] = frozenset()  # places of inputs of which only the shape is read
     keeps_output: ClassVar[bool] = False  # autograd keeps the output, so nothing may write into it
     keeps_input: ClassVar[bool] = True  # autograd keeps the input
     inplace: ClassVar[bool] = False  # the module takes ``inplace=True``
+    copies_input: ClassVar[bool] = False  # working in place, it leaves autograd a copy of the input
     eval_identity: ClassVar[bool] = False  # in eval mode the output is the input itself
     train_arguments: ClassVar[frozenset[str]] = frozenset()  # those that matter in training alone
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -247,6 +265,24 @@ class Op:
     def macs(self, inputs: Sequence[Shape], output: Shape) -> int:
         """Multiply-adds of one sample; only those of convolutions and linear layers are counted."""
         return 0
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        """What autograd keeps in training; ``needs`` says which inputs lead back to a parameter.
+
+        Asked where the output does. By default all inputs, and the output, as the class's flags say.
+        """
+        return Saved(tuple(range(len(inputs))) if self.keeps_input else (), self.keeps_output)
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        """What PyTorch has at once beside inputs and outputs while it computes the op in eval mode.
+
+        Tensors only; the workspaces of the libraries that compute convolutions and products are no part of it.
+        """
+        return ()
+
+    def is_view(self, *, training: bool) -> bool:
+        """Whether, in the mode, the output shares its input's memory."""
+        return self.view
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
         """(effective kernel, stride, padding) by spatial axis for ops with a window; None for the others."""

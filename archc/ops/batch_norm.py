@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from archc.ops.base import ONES, ZEROS, OnnxEmitter, Op, OpError, Reach, TorchModule, Weight, example, op
+from archc.ops.base import (
+    ONES,
+    ZEROS,
+    Extra,
+    OnnxEmitter,
+    Op,
+    OpError,
+    Reach,
+    Saved,
+    TorchModule,
+    Weight,
+    example,
+    op,
+)
 from archc.ops.kinds import Bool, Momentum, NonNegative
 from archc.ops.shape import Shape
 from archc.ops.windows import batched
@@ -67,6 +80,16 @@ class BatchNorm(Op):
         if self.track_running_stats:
             return super().reach(inputs, output)
         return [Reach(0), *[None] * len(output.spatial)]
+
+    def _statistics(self, x: Shape) -> tuple[Extra, ...]:
+        """Mean and 1 / √(variance + eps) of the batch."""
+        return (Extra(Shape((x.channels,), batched=False)),) * 2
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        return Saved((0,), extras=self._statistics(inputs[0]))
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        return () if self.track_running_stats else self._statistics(inputs[0])
 
     def torch(self, *inputs: Shape) -> TorchModule:
         cls = "nn.BatchNorm2d" if len(inputs[0].dims) == 3 else "nn.BatchNorm1d"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import comb
 from typing import Annotated
 
-from archc.ops.base import OnnxEmitter, Op, OpError, TorchModule, example, op
+from archc.ops.base import Extra, OnnxEmitter, Op, OpError, Saved, TorchModule, example, op
 from archc.ops.kinds import Positive, Positive2, choice, compacted, written
 from archc.ops.shape import Shape
 from archc.ops.windows import map_of, sized, slide, step
@@ -39,6 +39,7 @@ class BlurPool2d(nn.Module):
 Mode = Annotated[str, choice("reflect", "replicate", "circular", "constant")]
 
 _ONNX_MODES = {"reflect": "reflect", "replicate": "edge"}
+_KEPT_BY_PADDING = ("reflect", "replicate")  # modes whose backward in PyTorch keeps the unpadded map
 
 
 @op("blur_pool")
@@ -91,6 +92,15 @@ class BlurPool(Op):
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return self._extent, self.stride, self._padding
+
+    def _padded(self, x: Shape) -> Extra:
+        return Extra(Shape((x.channels, *(s + 2 * p for s, p in zip(x.spatial, self._padding, strict=True)))))
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        return Saved((0,) if self.mode in _KEPT_BY_PADDING else (), extras=(self._padded(inputs[0]),))
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        return (self._padded(inputs[0]),)
 
     def torch(self, *inputs: Shape) -> TorchModule:
         args = {"channels": inputs[0].channels, **compacted(self.given())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.ops.activation import Activation
-from archc.ops.base import OnnxEmitter, TorchModule, example, op
+from archc.ops.base import Extra, OnnxEmitter, Saved, TorchModule, example, op
 from archc.ops.kinds import Probability
 from archc.ops.shape import Shape
 
@@ -45,6 +45,13 @@ class Dropout(Activation):
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.Dropout", self.given(), positional=1)
 
+    def is_view(self, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        # The factors, as PyTorch keeps them on a CPU. On a GPU one byte each would do.
+        return Saved(extras=(Extra(inputs[0]),) if self.p else ())
+
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         return list(inputs)
 
@@ -69,6 +76,12 @@ class DropPath(Activation):
 
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("DropPath", {"p": self.p}, positional=1, helper=DROP_PATH)
+
+    def is_view(self, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        return Saved(extras=(Extra(Shape((1,))),) if self.p else ())  # a factor for each sample
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         return list(inputs)

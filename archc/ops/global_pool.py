@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from archc.ops.base import OnnxEmitter, Op, Reach, TorchExpression, TorchModule, example, op
+from archc.ops.base import OnnxEmitter, Op, Reach, Saved, TorchExpression, TorchModule, example, op
 from archc.ops.kinds import Positive2, compact
 from archc.ops.shape import Shape
 from archc.ops.windows import map_of, sized
@@ -59,6 +59,10 @@ class AdaptiveAvgPool(Op):
 
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.AdaptiveAvgPool2d", {"output_size": compact(self.output_size)}, positional=1)
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        # To 1 × 1 it is a mean, whose gradient needs the sizes alone.
+        return Saved() if self.output_size == (1, 1) else Saved((0,))
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         sizes, out = shapes[0].spatial, self.output_size

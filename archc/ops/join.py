@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import ClassVar
 
-from archc.ops.base import OnnxEmitter, Op, OpError, TorchExpression, example, op
+from archc.ops.base import Extra, OnnxEmitter, Op, OpError, Saved, TorchExpression, example, op
 from archc.ops.shape import Shape
 
 BATCH = 0  # stands for the size of the batch, which is not known; no other axis has this size
@@ -133,6 +133,9 @@ class Elementwise(Op):
         augmented = f"{{0}} {self.symbol}= {{1}}" if self.augments and len(inputs) == 2 else None
         return TorchExpression(template, atom=False, augmented=augmented)
 
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        return (Extra(self.infer(*inputs[:-1])),) if len(inputs) > 2 else ()  # the result of all but the last
+
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         return [reduce(lambda a, b: e.node(self.onnx_type, [a, b])[0], inputs)]
 
@@ -167,6 +170,20 @@ class Mul(Elementwise):
         example(on=[[7], [7], [1]]),
         example(on=[Shape((2, 3), batched=False), Shape((3,), batched=False)]),
     )
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        # Each product keeps a factor where the other needs a gradient.
+        kept: set[int] = set()
+        extras: list[Extra] = []
+        before = needs[0]
+        for i in range(1, len(inputs)):
+            if needs[i]:
+                kept |= {0} if i == 1 else set()
+                extras += [Extra(self.infer(*inputs[:i]))] if i > 1 else []
+            if before:
+                kept.add(i)
+            before |= needs[i]
+        return Saved(tuple(sorted(kept)), extras=tuple(extras))
 
 
 @op("tuple")

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from archc.ops.base import ONES, ZEROS, OnnxEmitter, Op, OpError, Reach, TorchModule, Weight, example, op
+from archc.ops.base import (
+    ONES,
+    ZEROS,
+    Extra,
+    OnnxEmitter,
+    Op,
+    OpError,
+    Reach,
+    Saved,
+    TorchModule,
+    Weight,
+    example,
+    op,
+)
 from archc.ops.batch_norm import scaled_by_channel
 from archc.ops.kinds import Bool, Float, NonNegative, Positive
 from archc.ops.shape import Shape
@@ -24,8 +37,22 @@ def _affine(size: int) -> dict[str, Weight]:
     return {"weight": Weight((size,), ONES), "bias": Weight((size,), ZEROS)}
 
 
+class SampleNorm(Op):
+    """A normalisation by statistics of each sample, which autograd keeps beside the input."""
+
+    def statistics(self, x: Shape) -> Shape:
+        """One mean, or one deviation, for each set of numbers that are normalised together."""
+        raise NotImplementedError
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        return Saved((0,), extras=self.scratch(inputs))
+
+    def scratch(self, inputs: Sequence[Shape]) -> tuple[Extra, ...]:
+        return (Extra(self.statistics(inputs[0])),) * 2
+
+
 @op("group_norm")
-class GroupNorm(Op):
+class GroupNorm(SampleNorm):
     """y = (x − mean) / √(variance + eps) · weight + bias, as ``torch.nn.GroupNorm``.
 
     Mean and biased variance are those of a sample's group of channels; weight and bias go by channel.
@@ -60,6 +87,9 @@ class GroupNorm(Op):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return _affine(inputs[0].channels) if self.affine else {}
 
+    def statistics(self, x: Shape) -> Shape:
+        return Shape((self.num_groups,))
+
     def torch(self, *inputs: Shape) -> TorchModule:
         args = {"num_groups": self.num_groups, "num_channels": inputs[0].channels, **self.given()}
         return TorchModule("nn.GroupNorm", args, positional=2)
@@ -78,7 +108,7 @@ class GroupNorm(Op):
 
 
 @op("layer_norm")
-class LayerNorm(Op):
+class LayerNorm(SampleNorm):
     """y = (x − mean) / √(variance + eps) · weight + bias over the last axis, as ``torch.nn.LayerNorm``.
 
     Ba, Kiros and Hinton, arXiv:1607.06450.
@@ -102,6 +132,9 @@ class LayerNorm(Op):
     def reach(self, inputs: Sequence[Shape], output: Shape) -> Sequence[Reach | None]:
         return [*(Reach(axis) for axis in range(len(output.dims) - 1)), None]
 
+    def statistics(self, x: Shape) -> Shape:
+        return Shape(x.dims[:-1], x.batched)
+
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.LayerNorm", {"normalized_shape": inputs[0].dims[-1], **self.given()}, positional=1)
 
@@ -111,7 +144,7 @@ class LayerNorm(Op):
 
 
 @op("layer_norm2d")
-class LayerNorm2d(Op):
+class LayerNorm2d(SampleNorm):
     """``layer_norm`` over the channels of each pixel of a map, as ``torchvision.models.convnext.LayerNorm2d``.
 
     Liu et al., arXiv:2201.03545, section 2.6.
@@ -126,6 +159,9 @@ class LayerNorm2d(Op):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return _affine(inputs[0].channels)
+
+    def statistics(self, x: Shape) -> Shape:
+        return Shape(x.spatial)
 
     def torch(self, *inputs: Shape) -> TorchModule:
         args = {"normalized_shape": inputs[0].channels, **self.given()}
@@ -170,6 +206,19 @@ class LocalResponseNorm(Op):
                 help="put it before the `flatten` or `mean` that took height and width away",
             )
         return x
+
+    def _padded(self, x: Shape) -> Shape:
+        """The squares, with zeros before the first and after the last channel."""
+        return Shape((x.channels + self.size - 1, *x.spatial))
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        (x,) = inputs
+        return Saved((0,), extras=(Extra(self._padded(x)), Extra(x), Extra(x)))  # the base of the power, and the power
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        (x,) = inputs
+        padded = self._padded(x)
+        return (Extra(padded),) if padded.numel > 2 * x.numel else (Extra(x), Extra(x))
 
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.LocalResponseNorm", self.given(), positional=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Annotated, Any
 
-from archc.ops.base import ArgumentError, OnnxEmitter, Op, TorchModule, example, op
+from archc.ops.base import ArgumentError, Extra, OnnxEmitter, Op, Saved, TorchModule, example, op
 from archc.ops.kinds import Bool, Natural2, Positive2, compacted, optional, size, written
 from archc.ops.shape import Shape
 from archc.ops.windows import extent, map_of, overhang, sized, slide, step
@@ -84,6 +84,16 @@ class MaxPool(Op):
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return self._extent, self._steps, self.padding
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        return Saved((0,), extras=self._where(inputs))
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        return self._where(inputs)  # made in eval too, and thrown away
+
+    def _where(self, inputs: Sequence[Shape]) -> tuple[Extra, ...]:
+        """The place of each window's largest number."""
+        return (Extra(self.infer(*inputs), "int64"),)
 
     def torch(self, *inputs: Shape) -> TorchModule:
         return TorchModule("nn.MaxPool2d", _arguments(self, self.kernel_size, self._steps), positional=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Annotated
 
-from archc.ops.base import ONES, OnnxEmitter, TorchModule, Weight, example, op
+from archc.ops.base import ONES, Extra, OnnxEmitter, Saved, TorchModule, Weight, example, op
 from archc.ops.conv import Conv, folded
 from archc.ops.kinds import NonNegative, number, optional
 from archc.ops.shape import Shape
@@ -65,6 +65,21 @@ class StdConv(Conv):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         gain = {} if self.gamma is None else {"gain": Weight((self.out_channels, 1, 1, 1), ONES)}
         return super().weights(*inputs) | gain
+
+    def _filters(self, inputs: Sequence[Shape]) -> tuple[Extra, Extra]:
+        """All filters, and one number for each."""
+        shape = self.weights(*inputs)["weight"].shape
+        return Extra(Shape(shape, batched=False)), Extra(Shape(shape[:1], batched=False))
+
+    def saves(self, inputs: Sequence[Shape], needs: Sequence[bool]) -> Saved:
+        filters, numbers = self._filters(inputs)
+        # Centred filters, deviations, and their product; with a gain its multiple, and what that multiplies.
+        gain = () if self.gamma is None else (numbers, filters)
+        return Saved((0,), extras=(filters, numbers, filters, *gain))
+
+    def scratch(self, inputs: Sequence[Shape]) -> Sequence[Extra]:
+        filters, numbers = self._filters(inputs)
+        return filters, numbers, numbers
 
     def torch(self, *inputs: Shape) -> TorchModule:
         call = super().torch(*inputs)

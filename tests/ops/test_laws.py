@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from archc.backends.init import initial_value
 from archc.backends.onnx import emit_op
 from archc.ops import OPS, ArgumentError, Op, OpError, Shape, TorchModule, Weight
-from archc.ops.base import Reach
+from archc.ops.base import Extra, Reach
+from tests.support.memory import alive_in_forward, saved_for_backward
 from tests.support.ops import (
     Case,
     Executed,
@@ -243,6 +245,60 @@ def test_claims_of_what_autograd_keeps_are_true(name: str) -> None:
             kept_input |= any(_shares(s, x) for s in saved for x in inputs)
             kept_output |= any(_shares(s, y) for s in saved for y in outputs)
     assert (OPS[name].keeps_input, OPS[name].keeps_output) == (kept_input, kept_output)
+
+
+@every_case
+def test_what_autograd_keeps_is_told_to_the_byte(case: Case) -> None:
+    inputs = [x.requires_grad_() for x in case.inputs()]
+    kept = case.op.saves(case.on, [True] * len(inputs))
+    told = sum(map(_bytes, [*(inputs[i] for i in kept.inputs), *(made(case)(*case.inputs()) if kept.output else ())]))
+    assert saved_for_backward(made(case).train(), inputs) == told + _extra_bytes(kept.extras)
+
+
+@pytest.mark.parametrize("case", [p for p in CASES if p.values[0].op.arity is None and p.values[0].results])
+def test_what_autograd_keeps_where_one_input_needs_a_gradient(case: Case) -> None:
+    for place in range(len(case.on)):
+        inputs = [x.requires_grad_(i == place) for i, x in enumerate(case.inputs())]
+        kept = case.op.saves(case.on, [x.requires_grad for x in inputs])
+        told = sum(_bytes(inputs[i]) for i in kept.inputs) + _extra_bytes(kept.extras)
+        assert saved_for_backward(made(case).train(), inputs) == told
+
+
+@pytest.mark.parametrize("case", [p for p in CASES if p.values[0].op.inplace and not p.values[0].op.view])
+def test_what_autograd_keeps_of_an_op_in_place(case: Case) -> None:
+    """The copy that it makes of its input, or the result, which is where the input was."""
+    shared: list[bool] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        shared.append(_shares(tensor, x))
+        return tensor
+
+    (x,) = (2 * x.requires_grad_() for x in case.inputs())
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        made(case, inplace=True).train()(x)
+    assert shared == [not case.op.copies_input]
+
+
+@pytest.mark.parametrize("case", WITH_OUTPUTS)
+def test_what_an_op_makes_and_throws_away_is_told(case: Case) -> None:
+    module, inputs = made(case).eval(), case.inputs()
+    alive = alive_in_forward(module, inputs)
+    told = sum(map(_bytes, inputs)) + _new_bytes(case) + _extra_bytes(case.op.scratch(case.on))
+    # Where filters are standardised, what is thrown away differs with the size of the output.
+    assert told == pytest.approx(alive.peak, rel=0.02 if case.op.name == "std_conv" else 0)
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.untyped_storage().nbytes()
+
+
+def _extra_bytes(extras: Sequence[Extra]) -> int:
+    return sum(torch.empty(full(e.shape, 3), dtype=getattr(torch, e.dtype)).nbytes for e in extras)
+
+
+def _new_bytes(case: Case) -> int:
+    """The bytes of outputs that are memory of their own."""
+    return 0 if case.op.is_view(training=False) else sum(4 * prod(full(shape, 3)) for shape in case.results)
 
 
 @every_op

@@ -30,8 +30,8 @@ def googlenet() -> Graph:
 
 
 ALL = [
-    "path", "op", "inputs", "output", "params", "params%", "macs", "macs%", "flops", "activations", "kernel", "stride",
-    "padding", "receptive_field", "total_stride",
+    "path", "op", "inputs", "output", "params", "params%", "macs", "macs%", "flops", "activations", "memory",
+    "saved", "kernel", "stride", "padding", "receptive_field", "total_stride",
 ]  # fmt: skip
 TABLES: dict[str, tuple[Callable[[], Graph], dict[str, Any]]] = {
     "resnet50": (resnet50, {}),
@@ -75,6 +75,14 @@ def test_rows_add_up_to_the_totals(named: tuple[str, Table]) -> None:
         assert sum(getattr(row, figure) * row.folds for row in closed) == getattr(table.cost.total, figure)
 
 
+def test_memory_of_the_rows_is_that_of_the_network() -> None:
+    for graph in (resnet50(), auxiliary()):
+        table = Table(graph, mode="train", depth=1)
+        rows = [row for row in table.rows if row.kind != "section"]
+        assert sum(row.saved for row in rows) == table.cost.total.saved_for_backward_bytes
+        assert max(row.memory for row in rows) == table.cost.total.peak_activation_bytes
+
+
 def test_a_container_is_the_sum_of_what_is_in_it(named: tuple[str, Table]) -> None:
     rows = [row for row in named[1].rows if row.kind != "section"]
     for place, row in enumerate(rows):
@@ -108,6 +116,7 @@ def test_json_keeps_its_keys_and_their_order() -> None:
     assert data["input"] == {"image": [3, 32, 32], "depth": [1, 16, 16]}
     assert list(data["total"]) == [
         "params", "trainable_params", "macs", "flops", "activations", "param_bytes", "peak_activation_bytes",
+        "saved_for_backward_bytes",
     ]  # fmt: skip
     rows = {row["path"]: row for row in data["rows"]}
     assert rows["depth_conv"] == {

@@ -13,9 +13,9 @@ from archc.backends._source.template import Body, Chain, Entry, Item, Leaf, Ref,
 from archc.backends._source.usage import Place, Usage, place_of, refs_of
 from archc.backends._source.wiring import Key
 from archc.graph.graph import Tensor
+from archc.graph.statements import NESTED, NESTED_TO_ACTIVATION
 
 WIDTH = 96
-_DEEP, _DEEPEST = 3, 4  # nested calls: after an activation, and at all
 _INDENT = "    "
 
 
@@ -196,7 +196,7 @@ class Forward:
     def _too_long(self, step: Step, needed: list[Place]) -> bool:
         """Whether a line with the step in it would be too wide, or nest too many calls."""
         deepest = max((self.values[p] for p in needed), key=lambda v: v.depth)
-        if deepest.depth >= _DEEPEST or (deepest.rounded and deepest.depth >= _DEEP):
+        if deepest.depth >= (NESTED_TO_ACTIVATION if deepest.rounded else NESTED):
             return True
         return len(self._text(step)) + len(_INDENT) * (self.depth + 2) > WIDTH
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 from archc.backends.difference import weights
 from archc.backends.difference.rows import Row, rows
 from archc.backends.spec_text import value_text
-from archc.backends.table.columns import NONE
-from archc.backends.table.heading import binary, decimal
+from archc.backends.table.columns import NONE, binary
+from archc.backends.table.heading import decimal
 from archc.diagnostics.text import clean
 from archc.graph.compare import Comparison
 from archc.graph.graph import Graph, Tensor

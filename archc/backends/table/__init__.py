@@ -102,6 +102,7 @@ class Table:
                 "activations": t.activations,
                 "param_bytes": t.param_bytes,
                 "peak_activation_bytes": t.peak_activation_bytes,
+                "saved_for_backward_bytes": t.saved_for_backward_bytes,
             },
         }
 

@@ -59,6 +59,21 @@ def share(n: int, total: int) -> str:
     return f"{100 * n / total:.1f}" if n else NONE
 
 
+def binary(n: int) -> str:
+    """Bytes as ``97.5 MiB``."""
+    value, units = float(n), ["KiB", "MiB", "GiB", "TiB"]
+    if n < 1024:
+        return f"{n} bytes"
+    value /= 1024
+    while value >= 1023.95 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:,.1f} {units[0]}"
+
+
+def size(n: int) -> str:
+    return binary(n) if n else NONE
+
+
 def shape_text(shapes: Sequence[Shape]) -> str:
     """``64 × 56 × 56``; of a list, ``2 of 58 × 28 × 28``, or one after the other where they differ."""
     if not shapes:
@@ -133,6 +148,8 @@ COLUMNS: dict[str, Column] = {
         Column("macs%", "%", lambda r, s: share(r.macs, s.macs), lambda r, s: _percent(r.macs, s.macs)),
         Column("flops", "FLOPs", lambda r, s: millions(2 * r.macs, 2 * s.macs), lambda r, _: 2 * r.macs),
         Column("activations", "activations", lambda r, _: count(r.activations), lambda r, _: r.activations),
+        Column("memory", "memory", lambda r, _: size(r.memory), lambda r, _: r.memory),
+        Column("saved", "saved", lambda r, _: size(r.saved), lambda r, _: r.saved),
         _window("kernel", "kernel", 0),
         _window("stride", "op stride", 1),
         _window("padding", "padding", 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archc.backends.table.columns import shape_text
+from archc.backends.table.columns import binary, shape_text
 from archc.diagnostics.text import clean
 from archc.graph.conventions import convention
 from archc.graph.cost import Cost
@@ -38,8 +38,9 @@ def totals(graph: Graph, cost: Cost) -> list[str]:
     of = f"all trainable; {idle:,} in layers that {cost.mode} does not run" if idle else "all trainable"
     lines = [
         f"parameters {t.params:,} ({of}) · {binary(t.param_bytes)} as fp32 · {_operations(cost)}",
-        f"activations {decimal(t.activations)} (numbers that conv and linear give)"
-        f" · peak memory of inference {binary(t.peak_activation_bytes)} (batch {cost.batch})",
+        f"activations {decimal(t.activations)} (numbers that conv and linear give)",
+        f"peak memory of inference {binary(t.peak_activation_bytes)}"
+        f" · saved for backward {binary(t.saved_for_backward_bytes)} (fp32, weights aside, batch {cost.batch})",
     ]
     outputs = graph.outputs_of(cost.mode)
     if len(outputs) > 1:
@@ -67,14 +68,3 @@ def decimal(n: int) -> str:
         value, units = value / 1000, units[1:]
     digits = 3 if value < 10 else 2 if value < 100 else 1
     return f"{value:.{digits}f} {units[0]}"
-
-
-def binary(n: int) -> str:
-    """Bytes as ``97.5 MiB``."""
-    value, units = float(n), ["KiB", "MiB", "GiB", "TiB"]
-    if n < 1024:
-        return f"{n} bytes"
-    value /= 1024
-    while value >= 1023.95 and len(units) > 1:
-        value, units = value / 1024, units[1:]
-    return f"{value:,.1f} {units[0]}"

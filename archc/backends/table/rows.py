@@ -41,6 +41,8 @@ class Row:
     params: int = 0
     macs: int = 0
     activations: int = 0
+    memory: int = 0  # the most of any node, not their sum
+    saved: int = 0
     field: Field | None = None
 
     @property
@@ -57,12 +59,16 @@ class _Sums:
     params: int = 0
     macs: int = 0
     activations: int = 0
+    memory: int = 0
+    saved: int = 0
     live: bool = False
 
     def add(self, cost: NodeCost | _Sums) -> None:
         self.params += cost.params
         self.macs += cost.macs
         self.activations += cost.activations
+        self.memory = max(self.memory, cost.memory)
+        self.saved += cost.saved
         self.live |= cost.live
 
 
@@ -124,6 +130,8 @@ class Rows:
             row.name = f"{run[0].name} … {last.name}"
             row.path = f"{run[0].path} … {last.name}"
             row.params, row.macs, row.activations = (n * len(run) for n in (row.params, row.macs, row.activations))
+            parts = [self._costs[c] if isinstance(c, Node) else self._sums[c] for c in run]
+            row.memory, row.saved = max(p.memory for p in parts), sum(p.saved for p in parts)
         row.folds = folds
         yield row
         if isinstance(last, Module) and row.opened:
@@ -145,6 +153,8 @@ class Rows:
             params=cost.params,
             macs=cost.macs,
             activations=cost.activations,
+            memory=cost.memory,
+            saved=cost.saved,
             field=cost.field,
         )
 
@@ -168,6 +178,8 @@ class Rows:
             params=sums.params,
             macs=sums.macs,
             activations=sums.activations,
+            memory=sums.memory,
+            saved=sums.saved,
             field=cost.field if cost else None,
         )
 
