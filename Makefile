@@ -6,12 +6,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 JOBS ?= 2
 
-.PHONY: demo test lint types imports pytest bench generated goldens zoo clean
+.PHONY: demo test lint types imports pytest specs bench generated goldens zoo clean
 
 demo: .venv/.runs  ## summarise ResNet-50, build it to source and ONNX, run both on one input
 	$(BIN)/python tests/demo.py
 
-test: lint types imports pytest  ## all that CI checks
+test: lint types imports pytest specs  ## all that CI checks
 
 lint: .venv/.develops
 	$(BIN)/ruff check .
@@ -25,6 +25,9 @@ imports: .venv/.develops
 
 pytest: .venv/.develops
 	$(PYTEST) -n $(JOBS)
+
+specs: .venv/.develops  ## the library by archc's own plugin, small; the numbers of its large networks are for tests/zoo
+	$(PYTEST) -n $(JOBS) --archc --archc-size 64 -o archc_memory=1Gi specs
 
 bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q

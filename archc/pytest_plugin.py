@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-MEMORY = "4Gi"
+MEMORY = "3Gi"  # of which two workers have room on the usual machine of a CI
 MARKERS = ("archc: a test of a spec", "archc_numeric: one that runs the network with random weights")
 
 

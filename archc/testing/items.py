@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archc.backends.table.heading import binary
 from archc.cli.failures import EXTRAS
 from archc.compiler import Compiled, unmatched_patterns
 from archc.diagnostics import errors
@@ -23,8 +24,6 @@ from archc.testing.failures import SpecError, represent
 
 if TYPE_CHECKING:
     from archc.testing.collection import SpecCollector, VariantCollector
-
-GIB = 1 << 30
 
 
 class SpecItem(pytest.Item):
@@ -195,7 +194,7 @@ class NumericItem(NetworkItem):
         needed = numerics.memory_needed(network.graph, training=self.training)
         if settings.memory is not None and needed > settings.memory:
             pytest.skip(
-                f"running it takes about {needed / GIB:.1f} GiB, and archc_memory is {settings.memory / GIB:.1f} GiB: "
+                f"running it takes about {binary(needed)}, and archc_memory is {binary(settings.memory)}: "
                 "--archc-large runs it"
             )
         try:

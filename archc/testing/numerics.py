@@ -1,6 +1,7 @@
 """What can be told of a network only by running it: that its module and its ONNX agree, and that gradients arrive.
 
-Weights are random, so that no file of them is needed; the seeds are fixed. Nothing of it outlives a test.
+Weights are random, so that no file of them is needed; the seeds are fixed. What is made is let go of at once: the
+networks of a library are run one after another in one process.
 """
 
 # torch and onnxruntime say the types of their functions in part.
@@ -8,7 +9,6 @@ Weights are random, so that no file of them is needed; the seeds are fixed. Noth
 
 from __future__ import annotations
 
-import gc
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -50,14 +50,14 @@ def network_of(file: SpecFile, variant: str, size: int | None) -> Network:
 
 
 def memory_needed(graph: Graph, *, training: bool) -> int:
-    """About how many bytes running the network takes: a bound for what is run at all.
+    """About how many bytes running the network takes, so that what is too large is not begun.
 
-    In training: weights and their gradients, and what every layer gives. In inference: the weights five times, in the
-    module, the ONNX file as it is written and read, and the session that repacks them.
+    In training: weights and gradients, each also as it is made, and what every layer gives. In inference: the weights
+    in the module, in the ONNX file as it is written, and in the session.
     """
     weights = sum(_size(entry.weight.shape) for entry in graph.state) * _FLOAT_BYTES
     made = [BATCH * _FLOAT_BYTES * sum(t.shape.numel for t in n.outputs) for n in graph.live("train")]
-    return 2 * weights + sum(made) if training else 5 * weights + 4 * max(made, default=0)
+    return 4 * weights + sum(made) if training else 3 * weights + 4 * max(made, default=0)
 
 
 def _size(shape: tuple[int, ...]) -> int:
@@ -69,19 +69,13 @@ def _size(shape: tuple[int, ...]) -> int:
 
 @contextmanager
 def running(seed: int) -> Generator[None]:
-    """Room for one test: seeded, without the warnings of others' libraries, and freed after it.
-
-    The state of torch's generator is as before when it ends.
-    """
+    """Seeded, without the warnings of others' libraries; the state of torch's generator is as before when it ends."""
     import torch
 
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            gc.collect()
+        yield
 
 
 def differing(network: Network) -> list[str]:
