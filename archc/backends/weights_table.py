@@ -11,6 +11,7 @@ from archc.backends.fit import Report, described
 from archc.backends.loading import Loaded
 from archc.diagnostics.text import clean
 
+DEEPEST = 32  # parts of a key by which keys are folded
 FIRST = 10  # lines of each kind that are shown
 Kind = tuple[str, str, Sequence[str]]  # of keys: its name, what it means, and the keys
 
@@ -98,14 +99,14 @@ def fold(keys: Iterable[str], universe: Iterable[str]) -> Iterator[tuple[str, in
     wanted = set(keys)
     members: dict[str, list[str]] = {}  # container → all keys below it
     for key in universe:
-        parts = key.split(".")
+        parts = key.split(".", DEEPEST)
         for depth in range(len(parts)):
             members.setdefault(".".join(parts[:depth]), []).append(key)
     told: set[str] = set()
     for key in dict.fromkeys(keys):
         if key in told:
             continue
-        parts = key.split(".")
+        parts = key.split(".", DEEPEST)
         above = (".".join(parts[:depth]) for depth in range(len(parts)))
         whole = next((p for p in above if len(members[p]) > 1 and wanted.issuperset(members[p])), None)
         if whole is None:

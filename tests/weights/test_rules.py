@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import archc
 from archc.backends.expanded import expanded
 from archc.backends.weights import WeightsError
-from archc.backends.weights_table import fold
+from archc.backends.weights_table import as_text, fold
 from archc.diagnostics.diagnostic import CompileError
 from archc.diagnostics.span import Source, Span
 from archc.graph.weight_rules import WeightRule, stars
@@ -90,6 +90,14 @@ def test_folded_keys_are_all_keys_and_no_others(wanted: list[str], others: list[
     folded = list(fold(wanted, universe))
     assert sum(count for _, count in folded) == len(wanted)
     assert {key for key in universe if any(stars(p, key) is not None for p, _ in folded)} == set(wanted)
+
+
+def test_names_that_are_meant_to_take_long(tmp_path: Path) -> None:
+    net = compiled(tmp_path, "  - rename: {'*a*a*a*a*b': '*****b'}\n")
+    given = {"module." * 50_000: np.ones(1), "a." * 50_000: np.ones(1), "module." * 40_000 + "a": np.ones(1)}
+    found = net.load_weights(given, check=False)
+    assert len(found.report.unexpected) == 3
+    assert " unexpected        3        3\n" in as_text(found.loaded, False, None)
 
 
 # --- in a spec ------------------------------------------------------------------------------------------------------

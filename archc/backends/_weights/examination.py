@@ -17,6 +17,7 @@ from archc.graph.structure import structure_hash
 from archc.ops.base import Weight
 
 WRAPPERS = ("module.", "_orig_mod.", "model.")  # DataParallel and AveragedModel, torch.compile, Lightning
+_MOST_WRAPPERS = 8  # around one another
 CLASSES = "num_classes"
 _AVERAGED = "n_averaged"  # a count beside the weights of AveragedModel
 
@@ -45,7 +46,10 @@ class Examination:
     def _unwrap(self) -> None:
         """Take the prefixes of wrappers away, where most keys have one and none of the network's has."""
         own = [entry.key for entry in self.graph.state]
-        while prefix := next((p for p in WRAPPERS if self._wrapped(p, own)), None):
+        for _ in range(_MOST_WRAPPERS):
+            prefix = next((p for p in WRAPPERS if self._wrapped(p, own)), None)
+            if prefix is None:
+                return
             self.keys = {k.removeprefix(prefix): v for k, v in self.keys.items()}
             self.notes.append(f"the prefix `{prefix}` is left out")
             if prefix == WRAPPERS[0] and self.keys.pop(_AVERAGED, None):
