@@ -74,8 +74,11 @@ def run(args: Sequence[str] | None = None) -> int:
         return code
     except click.exceptions.Exit as e:
         return e.exit_code
-    except click.ClickException as e:
+    except click.UsageError as e:
         e.show()
+        return BAD_INPUT
+    except click.ClickException as e:
+        click.echo(f"error: {e.format_message()}", err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
