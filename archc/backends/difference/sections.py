@@ -63,6 +63,7 @@ FIGURES = (
     Figure("activations", "activations", _total("activations"), exact),
     Figure("param_bytes", "parameters as fp32", _total("param_bytes"), binary),
     Figure("peak_activation_bytes", "peak memory of inference", _total("peak_activation_bytes"), binary),
+    Figure("saved_for_backward_bytes", "saved for backward", _total("saved_for_backward_bytes"), binary),
     Figure("keys", "state_dict entries", lambda c, side: len((c.a, c.b)[side].state), exact),
     Figure("layers", "layers", lambda c, side: len((c.a, c.b)[side].nodes), exact),
 )
