@@ -2,7 +2,7 @@
 
 Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, table 1
 
-Written by archc 0.1.0 from specs/models/inception_v3.yaml:inception_v3 (sha256 5dd566823147).
+Written by archc 0.1.0 from specs/models/inception_v3.yaml:inception_v3 (sha256 c358ccb4390a).
 Edit the spec, not this file.
 """
 

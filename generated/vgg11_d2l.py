@@ -10,7 +10,7 @@ Edit the spec, not this file.
 from torch import Tensor, nn
 
 
-class VggBlock(nn.Sequential):
+class VGGBlock(nn.Sequential):
     def __init__(self, in_channels2: int, width: int, in_channels: int, *, conv: bool = True) -> None:
         super().__init__(
             *([nn.Conv2d(in_channels2, width, 3, padding=1)] if conv else []),
@@ -25,11 +25,11 @@ class VGG11D2l(nn.Module):
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            VggBlock(1, 64, 1, conv=False),
-            VggBlock(64, 128, 64, conv=False),
-            VggBlock(128, 256, 256),
-            VggBlock(256, 512, 512),
-            VggBlock(512, 512, 512),
+            VGGBlock(1, 64, 1, conv=False),
+            VGGBlock(64, 128, 64, conv=False),
+            VGGBlock(128, 256, 256),
+            VGGBlock(256, 512, 512),
+            VGGBlock(512, 512, 512),
         )
         self.flatten = nn.Flatten()
         self.classifier = nn.Sequential(

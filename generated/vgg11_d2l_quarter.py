@@ -10,7 +10,7 @@ Edit the spec, not this file.
 from torch import Tensor, nn
 
 
-class VggBlock(nn.Sequential):
+class VGGBlock(nn.Sequential):
     def __init__(self, in_channels2: int, width: int, in_channels: int, *, conv: bool = True) -> None:
         super().__init__(
             *([nn.Conv2d(in_channels2, width, 3, padding=1)] if conv else []),
@@ -25,11 +25,11 @@ class VGG11D2lQuarter(nn.Module):
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            VggBlock(1, 16, 1, conv=False),
-            VggBlock(16, 32, 16, conv=False),
-            VggBlock(32, 64, 64),
-            VggBlock(64, 128, 128),
-            VggBlock(128, 128, 128),
+            VGGBlock(1, 16, 1, conv=False),
+            VGGBlock(16, 32, 16, conv=False),
+            VGGBlock(32, 64, 64),
+            VGGBlock(64, 128, 128),
+            VGGBlock(128, 128, 128),
         )
         self.flatten = nn.Flatten()
         self.classifier = nn.Sequential(

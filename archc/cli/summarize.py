@@ -27,7 +27,13 @@ def command(
     spec: str, depth: int | None, unfold: bool, mode: Mode, batch: int, columns: str | None, form: str,
     convention: str | None, **changes: Any,
 ) -> None:  # fmt: skip
-    """Show SPEC layer by layer: shapes, parameters, multiply-adds, receptive fields, and totals."""
+    """Show SPEC layer by layer: shapes, parameters, multiply-adds, receptive fields, memory, and totals.
+
+    Memory is that of the generated module's tensors in fp32; weights, buffers and the workspaces of libraries are left
+    out. The column `memory` has what is alive in inference while a layer runs, its most where a row stands for
+    several; `saved` what autograd keeps for the backward of a training step, whatever the mode, at the layer that first
+    needs it.
+    """
     network = compile_network(spec, **changes)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     try:

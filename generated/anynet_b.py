@@ -1,0 +1,92 @@
+"""AnyNetB: AnyNet, by one network of each of its design spaces, AnyNetA to AnyNetE.
+
+Radosavovic et al., Designing Network Design Spaces, CVPR 2020, sections 3.1 to 3.3; Zhang et al., Dive into Deep
+Learning, section 8.8
+
+Written by archc 0.1.0 from specs/models/anynet.yaml:anynet_b (sha256 5f21e2d8c3b1).
+Edit the spec, not this file.
+"""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+
+class ConvBn(nn.Sequential):
+    def __init__(
+        self, in_channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1, *, relu: bool = True
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(out),
+            *([nn.ReLU(inplace=True)] if relu else []),
+        )
+
+
+class XBlock(nn.Module):
+    def __init__(self, in_channels: int, width: int, groups: int, stride: int = 1) -> None:
+        super().__init__()
+        hidden = width // 2
+        self.proj = ConvBn(in_channels, width, stride=stride, relu=False) if stride != 1 else nn.Identity()
+        self.f = nn.Sequential(
+            OrderedDict(
+                a=ConvBn(in_channels, hidden),
+                b=ConvBn(hidden, hidden, kernel=3, stride=stride, groups=groups),
+                c=ConvBn(hidden, width, relu=False),
+            )
+        )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.proj(x) + self.f(x))
+
+
+class AnyNetB(nn.Module):
+    def __init__(self, num_classes: int = 1000) -> None:
+        super().__init__()
+        self.stem = ConvBn(3, 32, kernel=3, stride=2)
+        self.trunk_output = nn.Sequential(
+            OrderedDict(
+                block1=nn.Sequential(
+                    OrderedDict(
+                        [
+                            ("block1-0", XBlock(32, 48, 3, stride=2)),
+                            ("block1-1", XBlock(48, 48, 3)),
+                            ("block1-2", XBlock(48, 48, 3)),
+                        ]
+                    )
+                ),
+                block2=nn.Sequential(
+                    OrderedDict(
+                        [
+                            ("block2-0", XBlock(48, 160, 5, stride=2)),
+                            *((f"block2-{i}", XBlock(160, 160, 5)) for i in range(1, 6)),
+                        ]
+                    )
+                ),
+                block3=nn.Sequential(
+                    OrderedDict(
+                        [
+                            ("block3-0", XBlock(160, 320, 40, stride=2)),
+                            *((f"block3-{i}", XBlock(320, 320, 40)) for i in range(1, 5)),
+                        ]
+                    )
+                ),
+                block4=nn.Sequential(
+                    OrderedDict([("block4-0", XBlock(320, 256, 4, stride=2)), ("block4-1", XBlock(256, 256, 4))])
+                ),
+            )
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(256, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.flatten(self.avgpool(self.trunk_output(self.stem(x))))
+        return self.fc(x)

@@ -1,0 +1,75 @@
+"""MNASNet1_0: MNASNet (B1 of the paper), inverted residuals found by search, without squeeze-and-excitation.
+
+Tan et al., MnasNet, Platform-Aware Neural Architecture Search for Mobile, CVPR 2019, arXiv 1807.11626; the stacks
+as in torchvision
+
+Written by archc 0.1.0 from specs/models/mnasnet.yaml:mnasnet1_0 (sha256 6a7bf75b7aa3).
+Edit the spec, not this file.
+"""
+
+from torch import Tensor, nn
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, in_channels: int, out: int, kernel: int, expand: int, stride: int = 1) -> None:
+        super().__init__()
+        hidden = in_channels * expand
+        self.residual = stride == 1 and in_channels == out
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden, momentum=0.00029999999999996696),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden, momentum=0.00029999999999996696),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, out, 1, bias=False),
+            nn.BatchNorm2d(out, momentum=0.00029999999999996696),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layers(x)
+        if self.residual:
+            y += x
+        return y
+
+
+class MNASNet1_0(nn.Module):
+    def __init__(self, num_classes: int = 1000) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32, momentum=0.00029999999999996696),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 32, 3, padding=1, groups=32, bias=False),
+            nn.BatchNorm2d(32, momentum=0.00029999999999996696),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 16, 1, bias=False),
+            nn.BatchNorm2d(16, momentum=0.00029999999999996696),
+            nn.Sequential(
+                InvertedResidual(16, 24, 3, 3, stride=2), InvertedResidual(24, 24, 3, 3), InvertedResidual(24, 24, 3, 3)
+            ),
+            nn.Sequential(
+                InvertedResidual(24, 40, 5, 3, stride=2), InvertedResidual(40, 40, 5, 3), InvertedResidual(40, 40, 5, 3)
+            ),
+            nn.Sequential(
+                InvertedResidual(40, 80, 5, 6, stride=2), InvertedResidual(80, 80, 5, 6), InvertedResidual(80, 80, 5, 6)
+            ),
+            nn.Sequential(InvertedResidual(80, 96, 3, 6), InvertedResidual(96, 96, 3, 6)),
+            nn.Sequential(
+                InvertedResidual(96, 192, 5, 6, stride=2), *(InvertedResidual(192, 192, 5, 6) for _ in range(3))
+            ),
+            nn.Sequential(InvertedResidual(192, 320, 3, 6)),
+            nn.Conv2d(320, 1280, 1, bias=False),
+            nn.BatchNorm2d(1280, momentum=0.00029999999999996696),
+            nn.ReLU(inplace=True),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, num_classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.Linear):
+                nn.init.kaiming_uniform_(module.weight, mode="fan_out", nonlinearity="sigmoid")
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.layers(x).mean((2, 3)))

@@ -1,0 +1,97 @@
+"""RegNetY16gf: RegNetX and, with squeeze-and-excitation, RegNetY; AnyNets whose widths follow a quantised line.
+
+Radosavovic et al., Designing Network Design Spaces, CVPR 2020, equations 2 to 4, figures 15 and 16
+
+Written by archc 0.1.0 from specs/models/regnet.yaml:regnet_y_16gf (sha256 eb6f07cefe77).
+Edit the spec, not this file.
+"""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+
+class ConvBn(nn.Sequential):
+    def __init__(
+        self, in_channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1, *, relu: bool = True
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(out),
+            *([nn.ReLU(inplace=True)] if relu else []),
+        )
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self, in_channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc1 = nn.Conv2d(in_channels, squeeze, 1)
+        self.activation = nn.ReLU(inplace=True)
+        self.fc2 = nn.Conv2d(squeeze, in_channels, 1)
+        self.scale_activation = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.activation(self.fc1(self.avgpool(x)))
+        return self.scale_activation(self.fc2(y)) * x
+
+
+class XBlock(nn.Module):
+    def __init__(self, in_channels: int, width: int, group_width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.proj = ConvBn(in_channels, width, stride=stride, relu=False) if stride != 1 else nn.Identity()
+        self.f = nn.Sequential(
+            OrderedDict(
+                a=ConvBn(in_channels, width),
+                b=ConvBn(width, width, kernel=3, stride=stride, groups=width // group_width),
+                se=SqueezeExcite(width, in_channels // 4),
+                c=ConvBn(width, width, relu=False),
+            )
+        )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.proj(x) + self.f(x))
+
+
+class RegNetY16gf(nn.Module):
+    def __init__(self, num_classes: int = 1000) -> None:
+        super().__init__()
+        self.stem = ConvBn(3, 32, kernel=3, stride=2)
+        self.trunk_output = nn.Sequential(
+            OrderedDict(
+                block1=nn.Sequential(
+                    OrderedDict([("block1-0", XBlock(32, 224, 112, stride=2)), ("block1-1", XBlock(224, 224, 112))])
+                ),
+                block2=nn.Sequential(
+                    OrderedDict(
+                        [
+                            ("block2-0", XBlock(224, 448, 112, stride=2)),
+                            *((f"block2-{i}", XBlock(448, 448, 112)) for i in range(1, 4)),
+                        ]
+                    )
+                ),
+                block3=nn.Sequential(
+                    OrderedDict(
+                        [
+                            ("block3-0", XBlock(448, 1232, 112, stride=2)),
+                            *((f"block3-{i}", XBlock(1232, 1232, 112)) for i in range(1, 11)),
+                        ]
+                    )
+                ),
+                block4=nn.Sequential(OrderedDict([("block4-0", XBlock(1232, 3024, 112, stride=2))])),
+            )
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(3024, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.flatten(self.avgpool(self.trunk_output(self.stem(x))))
+        return self.fc(x)
