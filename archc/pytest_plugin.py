@@ -21,7 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--archc", action="store_true",
         help="test specs too: the *.yaml and *.yml files named, and of those in the folders named the ones that have a "
         "top-level key stem, body, head, blocks, variants or expect (hidden files and other YAML are left alone). "
-        "Each variant: it compiles, each line of its `expect`, module = ONNX, finite gradients",
+        "Each variant: it compiles, each line of its `expect`, module = ONNX, finite gradients; each file: the table "
+        "that `archc check --update` keeps beside it",
     )  # fmt: skip
     group.addoption(
         "--archc-no-numerics", action="store_true",

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from archc.checking.report import has_errors
+from archc.checking.snapshots import path_of
 from archc.compiler import Compiled, SpecFile
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
@@ -30,6 +31,7 @@ from archc.testing.items import (
     PatternsItem,
     ReadsItem,
     SpecItem,
+    TableItem,
 )
 from archc.testing.settings import Settings
 
@@ -109,6 +111,8 @@ class SpecCollector(pytest.File):
         for name in self.file.variants:
             span = spec.variants[name].span if name in spec.variants else spec.span
             yield _made(VariantCollector, self, name=name, span=span)
+        if path_of(self.path).exists():
+            yield _made(TableItem, self, name="table", file=self, line=1)
         if any("." in entry.key.text for entry in spec.init):
             yield _made(PatternsItem, self, name="init", file=self, line=spec.init[0].key.span.line)
 

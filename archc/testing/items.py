@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archc.backends.table.heading import binary
+from archc.checking.snapshots import compared
 from archc.cli.failures import EXTRAS
 from archc.compiler import Compiled, unmatched_patterns
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
-from archc.diagnostics.diagnostic import CompileError, Diagnostic
-from archc.diagnostics.span import Span
+from archc.diagnostics.diagnostic import CompileError, Diagnostic, Label
+from archc.diagnostics.span import Source, Span
 from archc.graph.graph import Graph
 from archc.language.expect import Line, results
+from archc.language.library import shown
 from archc.network import Network
 from archc.testing import SpecWarning, numerics
 from archc.testing.failures import SpecError, represent
@@ -121,8 +123,8 @@ class CompilesItem(MistakesItem):
                 self.fail([diagnostic])
 
 
-class PatternsItem(SpecItem):
-    """Each pattern of `init` matches some weight of some variant."""
+class FileItem(SpecItem):
+    """A test of all variants of a file together; skipped where one does not compile, which its first test says."""
 
     def runtest(self) -> None:
         graphs: list[Graph] = []
@@ -131,7 +133,39 @@ class PatternsItem(SpecItem):
                 graphs.append(self.file.file.compile(name).graph)
             except CompileError:
                 pytest.skip(f"{name} does not compile")
+        self.test(graphs)
+
+    def test(self, graphs: Sequence[Graph]) -> None:
+        raise NotImplementedError
+
+
+class PatternsItem(FileItem):
+    """Each pattern of `init` matches some weight of some variant."""
+
+    def test(self, graphs: Sequence[Graph]) -> None:
         self.fail(unmatched_patterns(graphs))
+
+
+class TableItem(FileItem):
+    """The table kept beside the spec is that of its networks."""
+
+    def test(self, graphs: Sequence[Graph]) -> None:
+        found = compared(self.path, graphs)
+        if found is not None and found.bad:
+            source = Source(shown(found.path), found.path.read_text(encoding="utf-8", errors="replace"))
+            said = Diagnostic(
+                found.code,
+                found.message,
+                Label(_line(source, found.line)),
+                notes=("\n".join(found.diff),),
+                help=found.help,
+            )
+            raise SpecError([said], {source: found.path})
+
+
+def _line(source: Source, number: int) -> Span:
+    before = sum(map(len, source.text.splitlines(keepends=True)[: number - 1]))
+    return Span(source, before, before + len(source.line(number)))
 
 
 class NetworkItem(SpecItem):

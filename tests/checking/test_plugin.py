@@ -20,6 +20,7 @@ import torch
 import archc.backends.onnx
 import archc.backends.weights
 import archc.testing.collection
+from archc.checking.snapshots import updated
 from archc.testing import numerics
 from tests.checking.reading import Mistake
 from tests.checking.test_formats import MISTAKES
@@ -221,6 +222,22 @@ def test_a_pattern_that_matches_no_weight_is_a_mistake(run: Run, pytester: pytes
     result = run("--archc-no-numerics")
     assert said(result) == [Mistake("tiny.yaml", 13, "no-match")]
     result.assert_outcomes(failed=1, passed=9)
+
+
+def test_a_table_kept_beside_the_spec_is_held_to(run: Run, pytester: pytest.Pytester) -> None:
+    write(pytester, tiny=TINY)
+    file, _ = archc.open_spec(pytester.path / "tiny.yaml")
+    updated(file.path, [file.compile(name).graph for name in file.variants])
+    run("-k", "table").assert_outcomes(passed=1, deselected=14)
+    write(pytester, tiny=TINY.replace("width: 8", "width: 12"))
+    result = run("-k", "table")
+    result.assert_outcomes(failed=1, deselected=14)
+    (mistake,) = said(result)
+    table = (pytester.path / mistake.file).read_text().splitlines()
+    assert mistake[::2] == ("tiny.table.md", "stale-snapshot") and "conv" in table[mistake.line - 1]
+    result.stdout.fnmatch_lines(
+        ["   = @@*", "     -| `conv` |*8 × 8 × 8*", "     +| `conv` |*12 × 8 × 8*", "   = help: `archc check *"]
+    )
 
 
 # What is collected
