@@ -15,7 +15,7 @@ from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
 from archc.diagnostics.errors.suggest import did_you_mean, listed
 from archc.diagnostics.span import Span
 from archc.graph.graph import Graph, Module, Tensor
-from archc.graph.initial import matches
+from archc.graph.patterns import matches
 from archc.graph.verify import verify
 from archc.language import library
 from archc.language.evaluate import Evaluator

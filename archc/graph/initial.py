@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archc.graph.fans import FanInit, Fans, fans
 from archc.graph.graph import Entry, Graph, InitRule
+from archc.graph.patterns import matches
 from archc.ops.base import Init
 
 
@@ -36,19 +37,3 @@ def meant(ops: tuple[str, ...], pattern: str | None, weight: str, entry: Entry) 
     if pattern is None:
         return entry.node.op.name in ops and entry.name == weight
     return matches(pattern, entry.key)
-
-
-def matches(pattern: str, key: str) -> bool:
-    """Whether a pattern over state_dict keys fits a key: `*` is any text. Linear in the key, however many stars."""
-    head, *rest = pattern.split("*")
-    if not rest:
-        return pattern == key
-    if not key.startswith(head) or not key[len(head) :].endswith(rest[-1]):
-        return False
-    at = len(head)
-    for part in rest[:-1]:
-        at = key.find(part, at)
-        if at < 0:
-            return False
-        at += len(part)
-    return at <= len(key) - len(rest[-1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.diagnostics.span import Span
+from archc.graph.patterns import matches, stars
 
 Shapes = Mapping[str, tuple[int, ...]]  # key of a file → shape of its tensor
 
@@ -32,9 +33,9 @@ class WeightRule:
     def applies(self, file: str, shapes: Shapes) -> bool:
         """Whether a file of that name (without its folder) and these tensors meets the conditions."""
         return (
-            (self.file is None or stars(self.file, file) is not None)
-            and all(any(stars(p, key) is not None for key in shapes) for p in self.has)
-            and not any(stars(p, key) is not None for p in self.lacks for key in shapes)
+            (self.file is None or matches(self.file, file))
+            and all(any(matches(p, key) for key in shapes) for p in self.has)
+            and not any(matches(p, key) for p in self.lacks for key in shapes)
             and all(shapes.get(key) == shape for key, shape in self.shape.items())
         )
 
@@ -48,7 +49,7 @@ class WeightRule:
         return key
 
     def drops(self, key: str) -> bool:
-        return any(stars(pattern, key) is not None for pattern in self.drop)
+        return any(matches(pattern, key) for pattern in self.drop)
 
     @property
     def why(self) -> str:
@@ -61,21 +62,3 @@ class WeightRule:
     @property
     def place(self) -> str:
         return f"{self.span.source.name}:{self.span.line}"
-
-
-def stars(pattern: str, text: str) -> tuple[str, ...] | None:
-    """What each `*` of a pattern stands for in a text, the shortest from the left; None where it does not fit."""
-    head, *rest = pattern.split("*")
-    if not rest:
-        return () if pattern == text else None
-    if not text.startswith(head) or not text[len(head) :].endswith(rest[-1]):
-        return None
-    at, found = len(head), list[str]()
-    for part in rest[:-1]:
-        place = text.find(part, at)
-        if place < 0:
-            return None
-        found.append(text[at:place])
-        at = place + len(part)
-    end = len(text) - len(rest[-1])
-    return (*found, text[at:end]) if at <= end else None

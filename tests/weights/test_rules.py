@@ -17,7 +17,8 @@ from archc.backends.weights import WeightsError
 from archc.backends.weights_table import as_text, fold
 from archc.diagnostics.diagnostic import CompileError
 from archc.diagnostics.span import Source, Span
-from archc.graph.weight_rules import WeightRule, stars
+from archc.graph.patterns import stars
+from archc.graph.weight_rules import WeightRule
 
 SPEC = """\
 name: t
