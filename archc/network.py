@@ -11,7 +11,7 @@ from warnings import warn
 
 from archc.compiler import Shapes, SpecFile, open_spec
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
-from archc.graph.graph import Graph, Mode
+from archc.graph.graph import Graph, Mode, named_shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -162,7 +162,7 @@ class Network:
         return self.table()._repr_html_()  # pyright: ignore[reportPrivateUsage]
 
     def __repr__(self) -> str:
-        inputs = ", ".join(f"{name} {t.shape}" for name, t in self.graph.inputs.items())
+        inputs = named_shapes(self.graph.inputs)
         return f"<archc.Network {self.graph.variant}: {inputs}, {len(self.graph.nodes)} layers>"
 
 

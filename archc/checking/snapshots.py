@@ -7,7 +7,7 @@ row depends on another, so that what did not change does not show in the diff.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -18,7 +18,7 @@ from archc.checking.report import Snapshot
 from archc.diagnostics.diagnostic import RequestError
 from archc.diagnostics.text import clean
 from archc.files import write_text
-from archc.graph.graph import Graph, Tensor
+from archc.graph.graph import Graph, named_shapes
 from archc.language import library
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def text(name: str, graphs: Sequence[Graph]) -> str:
 def _table(graph: Graph) -> str:
     from archc.backends.table import COLUMNS, Row, Table, formats  # the check alone needs no tables
     from archc.backends.table.columns import Scale, count
+    from archc.backends.table.heading import inputs
 
     def macs(row: Row, _: Scale) -> str:
         return count(row.macs)
@@ -94,7 +95,7 @@ def _table(graph: Graph) -> str:
     exact = {"macs": replace(COLUMNS["macs"], text=macs)}
     table = Table(graph, depth=DEPTH)
     columns = [exact.get(name, COLUMNS[name]) for name in _COLUMNS]
-    head = [graph.variant, f"input{'s' if len(graph.inputs) > 1 else ''} {_shapes(graph.inputs)}"]
+    head = [graph.variant, inputs(graph)]
     return formats.markdown(table.rows, columns, Scale.of(table.cost), head, list(_totals(graph, table)))
 
 
@@ -107,11 +108,7 @@ def _totals(graph: Graph, table: Table) -> Iterator[str]:
     yield f"activations {total.activations:,}"
     yield f"peak memory of inference {total.peak_activation_bytes:,} bytes"
     if len(graph.outputs) > 1:
-        yield f"outputs {_shapes(graph.outputs)}"
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> str:
-    return ", ".join(f"{name} {tensor.shape}" for name, tensor in tensors.items())
+        yield f"outputs {named_shapes(graph.outputs)}"
 
 
 def _read(path: Path) -> str | None:

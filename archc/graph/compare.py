@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from archc.graph.carry import Carry, carry
 from archc.graph.cost import Cost, NodeCost, cost
-from archc.graph.graph import Graph, Module, Node, Tensor
-from archc.graph.match import Child, Match
+from archc.graph.graph import Child, Graph, Module, Node, Tensor
+from archc.graph.match import Match
 from archc.graph.sources import Sources
 from archc.ops.shape import Shape
 
@@ -177,7 +177,7 @@ class _Walk:
         elif isinstance(a, Node) or isinstance(b, Node):
             change = Change("replaced", a, b, shapes=_given(a) != _given(b))
         else:
-            reads = self._reads(a, b, results(a), results(b))
+            reads = self._reads(a, b, a.outputs, b.outputs)
             change = Change("renamed" if moved else "rewired", a, b, reads=reads) if moved or reads else None
         if change is not None:
             yield change
@@ -208,17 +208,8 @@ class _Walk:
 
 
 def _spent(child: Child | None, costs: Mapping[Node, NodeCost]) -> tuple[int, int]:
-    nodes = [child] if isinstance(child, Node) else child.nodes() if child is not None else ()
-    found = [costs[n] for n in nodes if n in costs]
+    found = [costs[n] for n in child.nodes() if n in costs] if child is not None else []
     return sum(c.params for c in found), sum(c.macs for c in found)
-
-
-def results(child: Child) -> list[Tensor]:
-    """What a child gives."""
-    if isinstance(child, Node):
-        return list(child.outputs)
-    given = child.result if isinstance(child.result, list) else [child.result]
-    return [t for t in given if t is not None]
 
 
 def _arguments(a: Node, b: Node) -> dict[str, tuple[Any, Any]]:
@@ -229,7 +220,7 @@ def _arguments(a: Node, b: Node) -> dict[str, tuple[Any, Any]]:
 
 
 def _given(child: Child) -> list[Shape]:
-    return [t.shape for t in results(child)]
+    return [t.shape for t in child.outputs]
 
 
 def _weight_shapes(node: Node) -> dict[str, tuple[int, ...]]:

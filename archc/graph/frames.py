@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from math import inf
 
 from archc.graph.graph import Graph, Module, Node, Tensor
@@ -58,7 +58,7 @@ class _Frames:
     def around(self, node: Node) -> tuple[Module, ...]:
         """The containers that the node runs in, from the root down."""
         if node.parent not in self._around:
-            self._around[node.parent] = tuple(reversed([m for m in _upwards(node.parent) if m.kind != "namespace"]))
+            self._around[node.parent] = tuple(reversed([m for m in node.parent.upwards() if m.kind != "namespace"]))
         return self._around[node.parent]
 
     def meeting(self, maker: Node, reader: Node) -> tuple[Module, Call, Call]:
@@ -68,9 +68,3 @@ class _Frames:
             return a[-1], maker, reader
         depth = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
         return a[depth - 1], a[depth] if depth < len(a) else maker, b[depth] if depth < len(b) else reader
-
-
-def _upwards(module: Module | None) -> Iterator[Module]:
-    while module is not None:
-        yield module
-        module = module.parent

@@ -63,6 +63,10 @@ class Node:
     def output(self) -> Tensor:
         return self.outputs[0]
 
+    def nodes(self) -> Iterator[Node]:
+        """The node itself, as of a container all below."""
+        yield self
+
     def key(self, weight: str) -> str:
         """The state_dict key of one of the weights; a ``parameter`` is its own path."""
         return f"{self.path}.{weight}" if weight else self.path
@@ -92,16 +96,38 @@ class Module:
     children: dict[str, Module | Node] = field(default_factory=dict[str, "Module | Node"])
     result: Tensor | list[Tensor] | None = None
 
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The tensors that it gives, one by one; none for a namespace."""
+        return () if self.result is None else tensors(self.result)
+
     def nodes(self) -> Iterator[Node]:
         """All nodes below, in the order of the children."""
         for child in self.children.values():
-            if isinstance(child, Node):
-                yield child
-            else:
-                yield from child.nodes()
+            yield from child.nodes()
+
+    def upwards(self) -> Iterator[Module]:
+        """The container and those around it, the root last."""
+        module: Module | None = self
+        while module is not None:
+            yield module
+            module = module.parent
 
     def __repr__(self) -> str:
         return f"Module({self.path or '<root>'}: {self.kind})"
+
+
+Child = Module | Node
+
+
+def tensors(*given: Tensor | list[Tensor]) -> tuple[Tensor, ...]:
+    """Tensors one by one, be some of them in lists."""
+    return tuple(t for one in given for t in (one if isinstance(one, list) else [one]))
+
+
+def named_shapes(tensors: Mapping[str, Tensor]) -> str:
+    """``left 3 × 96 × 96, right 3 × 96 × 96``"""
+    return ", ".join(f"{name} {tensor.shape}" for name, tensor in tensors.items())
 
 
 @dataclass(frozen=True, slots=True)

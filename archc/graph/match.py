@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from archc.graph.graph import Graph, Module, Node
-
-Child = Module | Node
+from archc.graph.graph import Child, Graph, Module, Node
 
 ALIGNED = 500  # numbered children between equal ends that are aligned by what they are; more are taken in turn
 COMPARED = 4096  # pairs of children that are compared in search of what was renamed and edited as well
@@ -136,7 +134,7 @@ def _weights(module: Module) -> dict[str, tuple[int, ...]]:
 
 def _built(module: Module) -> dict[str, Child]:
     """The children that hold anything."""
-    return {n: c for n, c in module.children.items() if isinstance(c, Node) or next(c.nodes(), None) is not None}
+    return {n: c for n, c in module.children.items() if next(c.nodes(), None) is not None}
 
 
 def _sort(child: Child) -> str | None:

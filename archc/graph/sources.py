@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archc.graph.graph import Module, Node, Tensor
-from archc.graph.match import Child, Match
+from archc.graph.graph import Child, Tensor, tensors
+from archc.graph.match import Match
 
 
 class Sources:
@@ -20,14 +20,14 @@ class Sources:
         self._match = match
         self._names = {child: i for i, pair in enumerate(match.to_b.items()) for child in pair}
 
-    def of(self, tensor: Tensor, reader: Child | Module) -> Any:
+    def of(self, tensor: Tensor, reader: Child) -> Any:
         """What ``reader`` reads there."""
         while tensor.producer is not None:
             through = None
             for child, place in _givers(tensor, reader):
                 if child in self._names:
                     return self._names[child], place
-                inputs = _inputs(child)
+                inputs = tensors(*child.inputs)
                 if len(inputs) == 1 and self._match.pure(child):
                     through = inputs[0]
                     break
@@ -37,27 +37,13 @@ class Sources:
         return "input", tensor.name
 
 
-def _givers(tensor: Tensor, reader: Child | Module) -> Iterator[tuple[Child, int]]:
+def _givers(tensor: Tensor, reader: Child) -> Iterator[tuple[Child, int]]:
     """Children that give the tensor, with its place among what they give; from the outermost to the node."""
-    around = set(_ancestors(reader)) | {reader}
+    around = {reader, *reader.parent.upwards()} if reader.parent is not None else {reader}
     assert tensor.producer is not None
-    chain = [m for m in _ancestors(tensor.producer) if m not in around and m.parent is not None]
+    chain = [m for m in tensor.producer.parent.upwards() if m not in around and m.parent is not None]
     for module in reversed(chain):
-        given = module.result if isinstance(module.result, list) else [module.result]
-        place = next((i for i, t in enumerate(given) if t is tensor), None)
+        place = next((i for i, t in enumerate(module.outputs) if t is tensor), None)
         if place is not None:
             yield module, place
     yield tensor.producer, tensor.index
-
-
-def _ancestors(child: Child | Module) -> Iterator[Module]:
-    module = child.parent
-    while module is not None:
-        yield module
-        module = module.parent
-
-
-def _inputs(child: Child) -> list[Tensor]:
-    if isinstance(child, Node):
-        return list(child.inputs)
-    return [t for i in child.inputs for t in (i if isinstance(i, list) else [i])]

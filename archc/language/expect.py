@@ -163,7 +163,7 @@ class _Test:
         return _OF_CHILD[figure[0]](self, line, child) if figure else None
 
     def _child_total(self, line: Line, child: Module | Node) -> Expectation | None:
-        inside = {child} if isinstance(child, Node) else set(child.nodes())
+        inside = set(child.nodes())
         return self._number(line, sum(getattr(c, str(line.path[-1])) for c in self._cost.nodes if c.node in inside))
 
     def _child_shape(self, line: Line, child: Module | Node) -> Expectation | None:

@@ -105,7 +105,7 @@ class Wiring:
         if any(other != found[0] for other in found[1:]):
             return None
         if not outputs and not modes:
-            outputs = tuple(t for t in _flat(module.result) if self.inside(t, module))
+            outputs = tuple(t for t in module.outputs if self.inside(t, module))
         listed = isinstance(module.result, list) and len(outputs) > 1 and tuple(module.result) == outputs
         return Interface(self._grouped(module, inputs), outputs, listed)
 
@@ -158,9 +158,3 @@ class Wiring:
             else:
                 latest = float(self.span(child)[1])
                 yield float(self.span(child)[0]), unit
-
-
-def _flat(result: Tensor | list[Tensor] | None) -> list[Tensor]:
-    if result is None:
-        return []
-    return [result] if isinstance(result, Tensor) else result

@@ -9,9 +9,8 @@ from archc.backends.difference.rows import label
 from archc.backends.difference.sections import FIGURES, verdict
 from archc.backends.table.rows import reference
 from archc.graph.carry import Carry, Pair
-from archc.graph.compare import Change, Comparison, results
-from archc.graph.graph import Entry, Graph, Node, Tensor
-from archc.graph.match import Child
+from archc.graph.compare import Change, Comparison
+from archc.graph.graph import Child, Entry, Graph, Node, Tensor
 
 WIDTH = 110  # columns in which a value of the JSON stands on one line
 
@@ -98,7 +97,7 @@ def _child(child: Child | None) -> dict[str, Any] | None:
         "path": child.path,
         "is": label(child),
         "op": child.op.name if isinstance(child, Node) else None,
-        "output": [list(t.shape.dims) for t in results(child)],
+        "output": [list(t.shape.dims) for t in child.outputs],
     }
 
 

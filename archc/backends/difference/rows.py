@@ -9,9 +9,8 @@ from archc.backends.difference.series import all_series, grids, grouped, kin, li
 from archc.backends.spec_text import value_text
 from archc.backends.table.columns import shape_text
 from archc.backends.table.rows import contents, reference
-from archc.graph.compare import Change, Comparison, Kind, results
-from archc.graph.graph import Module, Node, Tensor
-from archc.graph.match import Child
+from archc.graph.compare import Change, Comparison, Kind
+from archc.graph.graph import Child, Module, Node, Tensor
 from archc.ops.kinds import compact
 
 SIGNS: dict[Kind, str] = {"added": "+", "removed": "−"}
@@ -154,7 +153,7 @@ def _followers(comparison: Comparison, changes: Sequence[Change]) -> Row:
 
 def reshaped(a: Child, b: Child) -> str:
     """The shapes of what the child gives, or, where these are equal, of a weight."""
-    old, new = (shape_text([t.shape for t in results(c)]) for c in (a, b))
+    old, new = (shape_text([t.shape for t in c.outputs]) for c in (a, b))
     if old == new and isinstance(a, Node) and isinstance(b, Node):
         for name, weight in b.weights.items():
             before = a.weights.get(name)

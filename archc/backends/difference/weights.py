@@ -76,8 +76,7 @@ def covered(entries: Iterable[Entry], root: Module) -> list[str]:
 
 def _covered(keys: set[str], module: Module) -> Iterator[str]:
     for child in module.children.values():
-        nodes = [child] if isinstance(child, Node) else child.nodes()
-        below = [node.key(name) for node in nodes for name in node.weights]
+        below = [node.key(name) for node in child.nodes() for name in node.weights]
         if isinstance(child, Module) and len(below) >= WHOLE and keys.issuperset(below):
             yield f"{child.path}.*"
         elif isinstance(child, Module) and not keys.isdisjoint(below):

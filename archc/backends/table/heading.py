@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from archc.backends.table.columns import binary, shape_text
+from archc.backends.table.columns import binary
 from archc.diagnostics.text import clean
 from archc.graph.conventions import convention
 from archc.graph.cost import Cost
-from archc.graph.graph import Graph
+from archc.graph.graph import Graph, named_shapes
 
 WIDEST = 120  # characters in which title, source and spec share a line
 
@@ -16,11 +16,12 @@ def head(graph: Graph, cost: Cost) -> list[str]:
     title, source, spec = (clean(part or "") for part in (graph.title, graph.source, graph.spec_name))
     one_line = _joined(title, source, spec)
     first = [one_line] if len(one_line) <= WIDEST else [line for line in (_joined(title, spec), source) if line]
-    inputs = ", ".join(f"{name} {shape_text([t.shape])}" for name, t in graph.inputs.items())
-    return [
-        *first,
-        f"input{'s' if len(graph.inputs) > 1 else ''} {inputs} · {cost.mode} · {_counted(cost)}",
-    ]
+    return [*first, f"{inputs(graph)} · {cost.mode} · {_counted(cost)}"]
+
+
+def inputs(graph: Graph) -> str:
+    """``input x 3 × 224 × 224``"""
+    return f"input{'s' if len(graph.inputs) > 1 else ''} {named_shapes(graph.inputs)}"
 
 
 def _counted(cost: Cost) -> str:
@@ -44,7 +45,7 @@ def totals(graph: Graph, cost: Cost) -> list[str]:
     ]
     outputs = graph.outputs_of(cost.mode)
     if len(outputs) > 1:
-        lines.append("outputs " + ", ".join(f"{name} {shape_text([t.shape])}" for name, t in outputs.items()))
+        lines.append(f"outputs {named_shapes(outputs)}")
     return lines
 
 

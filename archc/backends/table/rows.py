@@ -8,11 +8,10 @@ from itertools import groupby
 from typing import Any, Literal
 
 from archc.graph.cost import Cost, NodeCost
-from archc.graph.graph import Graph, Module, Node, Tensor
+from archc.graph.graph import Child, Graph, Module, Node, Tensor, tensors
 from archc.graph.receptive import Field
 from archc.ops.shape import Shape
 
-Child = Module | Node
 LONGEST_LIST = 24  # characters in which the layers of a container may be listed; beyond, they are counted
 
 
@@ -160,9 +159,7 @@ class Rows:
 
     def _container(self, module: Module, level: int) -> Row:
         sums = self._sums[module]
-        result = module.result if isinstance(module.result, list) else [module.result]
-        tensors = [t for t in result if t is not None]
-        producer = tensors[-1].producer if tensors else None
+        producer = module.outputs[-1].producer if module.outputs else None
         cost = self._costs.get(producer) if producer else None
         return Row(
             "container",
@@ -172,8 +169,8 @@ class Rows:
             op=contents(module),
             opened=self.depth is None or level < self.depth,
             live=sums.live,
-            inputs=tuple(reference(t) for i in module.inputs for t in (i if isinstance(i, list) else [i])),
-            outputs=tuple(t.shape for t in tensors),
+            inputs=tuple(map(reference, tensors(*module.inputs))),
+            outputs=tuple(t.shape for t in module.outputs),
             many=isinstance(module.result, list),
             params=sums.params,
             macs=sums.macs,
@@ -228,7 +225,7 @@ def _series(name: str) -> str:
 
 
 def _first_index(child: Child) -> int:
-    return child.index if isinstance(child, Node) else min((n.index for n in child.nodes()), default=0)
+    return min((n.index for n in child.nodes()), default=0)
 
 
 def _form(child: Child, base: int) -> Any:
