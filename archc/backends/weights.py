@@ -20,27 +20,39 @@ from archc.backends._weights.tensors import Array, Stored, Tensors, WeightsError
 
 __all__ = ["Array", "Stored", "Tensors", "WeightsError", "little_endian", "load", "save", "tensors_of"]
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")  # the last are torch.save's too, by custom
 
 
 def load(path: str | os.PathLike[str], *, ema: bool = False) -> Tensors:
-    """The tensors of a ``.safetensors``, ``.pth`` or ``.pt`` file, read lazily.
+    """The tensors of a ``.safetensors`` file, or of one that torch.save wrote, read lazily; its start says which it is.
 
     Of a checkpoint it is those of its state_dict, or, with ``ema``, those of the averaged one. Raises WeightsError.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise WeightsError(f"{path}: weights are read from files that end in {', '.join(SUFFIXES)}")
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as e:
-        raise WeightsError(f"cannot read {path}: {(e.strerror or str(e)).lower()}") from None
-    if path.suffix != ".safetensors":
+    if not _is_safetensors(path):
         return torch_file.load(path, averaged=ema)
     if ema:
         raise WeightsError(f"{path} holds one set of weights, and no averaged ones beside it")
     return safetensors.load(path)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """What the file is; its name decides where its first bytes don't. Raises WeightsError if it can't be read."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # to open a pipe would wait for who writes to it
+            raise WeightsError(f"cannot read {path}: it is no regular file")
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as e:
+        raise WeightsError(f"cannot read {path}: {(e.strerror or str(e)).lower()}") from None
+    if start[8:] == b"{":  # after the header's size
+        return True
+    named = path.suffix.lower() == ".safetensors"
+    if named and start.startswith((b"PK", b"\x80")):  # torch goes by the name, and would not read it
+        raise WeightsError(f"{path} is a file of torch.save by another name; rename it to .pth")
+    return named
 
 
 def tensors_of(weights: Mapping[str, Any], source: str = "the weights") -> Tensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import pickle
 import subprocess
 import sys
@@ -175,7 +176,41 @@ def test_missing_files_and_other_names(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is a directory"):
         weights.load(tmp_path / "d.pth")
     with pytest.raises(WeightsError, match=r"end in \.safetensors, \.pth, \.pt"):
-        weights.load(tmp_path / "w.ckpt")
+        weights.load(tmp_path / "w.h5")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"w{suffix}")
+    with pytest.raises(WeightsError, match="it is no regular file"):
+        weights.load(tmp_path / f"w{suffix}")
+
+
+@pytest.mark.parametrize("name", ["w.PTH", "model_best.pth.tar", "epoch=3.ckpt", "pytorch_model.bin"])
+@pytest.mark.parametrize("form", ["safetensors", "zip", "legacy"])
+def test_the_start_of_a_file_says_what_wrote_it(tmp_path: Path, name: str, form: str) -> None:
+    state = {"a": torch.arange(32.0)}  # one whose header is of 0x80 bytes would begin as a pickle does
+    if form == "safetensors":
+        safetensors.torch.save_file(state, tmp_path / name, {"note": "x" * 37})
+    else:
+        torch.save(state, tmp_path / name, _use_new_zipfile_serialization=form == "zip")
+    assert np.array_equal(weights.load(tmp_path / name)["a"], np.arange(32, dtype=np.float32))
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_file_of_torch_that_is_called_safetensors(tmp_path: Path, new: bool) -> None:
+    torch.save({"a": torch.ones(1)}, tmp_path / "w.safetensors", _use_new_zipfile_serialization=new)
+    with pytest.raises(WeightsError, match=r"is a file of torch\.save by another name; rename it to \.pth"):
+        weights.load(tmp_path / "w.safetensors")
+
+
+def test_what_is_too_large_for_float32_is_infinite(tmp_path: Path) -> None:
+    state = {"a": torch.tensor([1e300, -1e300, 1.0], dtype=torch.float64)}
+    safetensors.torch.save_file(state, tmp_path / "w.safetensors")
+    torch.save(state, tmp_path / "w.pth")
+    for suffix in (".safetensors", ".pth"):
+        assert weights.load(tmp_path / f"w{suffix}")["a"].tolist() == [float("inf"), float("-inf"), 1.0]
 
 
 def test_types_that_are_not_read(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_parameters_that_rules_speak_of_come_back_from_a_file_that_archc_wrote(t
     assert any(note.startswith("transform_input=false, as asked; the file is of") for note in asked.notes)
 
 
-@pytest.mark.parametrize("params", ["[1]", "{", '{"transform_input": "perhaps"}', '{"aux": 7}'])
+@pytest.mark.parametrize("params", ["[1]", "{", "[" * 100_000, '{"transform_input": "perhaps"}', '{"aux": 7}'])
 def test_metadata_that_says_nonsense(tmp_path: Path, params: str) -> None:
     from safetensors.torch import save_file
 

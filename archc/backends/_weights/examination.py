@@ -91,7 +91,7 @@ class Examination:
         """The parameters of the network that the file was made from, where archc wrote it."""
         try:
             params = json.loads(self.tensors.metadata.get("params", "{}"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return cast(dict[str, Any], params) if isinstance(params, dict) else {}
 

@@ -61,4 +61,5 @@ class Tensors(Mapping[str, Array]):
 
 def as_float32(raw: Array) -> Array:
     """Floating-point numbers as float32, without a copy where they are; all else as it is."""
-    return raw.astype(np.float32, copy=False) if raw.dtype.kind == "f" else raw
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, as in torch
+        return raw.astype(np.float32, copy=False) if raw.dtype.kind == "f" else raw

@@ -53,7 +53,7 @@ def _refusal(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError) and "Unsupported operand" not in text:
         named = re.search(r"GLOBAL (\S+)", text)
         return f"this file needs code to load; save a state_dict{f' (it calls {named[1]})' if named else ''}"
-    why = next(iter(text.splitlines()), "") or type(error).__name__
+    why = next(iter(text.splitlines()), "").split(". ")[0] or type(error).__name__
     return "this is no file of torch.save, or a damaged one" + ("" if "weights_only" in why else f" ({why})")
 
 
