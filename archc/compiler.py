@@ -12,8 +12,9 @@ from typing import Any
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
-from archc.diagnostics.errors.suggest import did_you_mean, listed
+from archc.diagnostics.errors.suggest import did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.names import listed
 from archc.graph.graph import Graph, Module, Tensor
 from archc.graph.patterns import matches
 from archc.graph.verify import verify

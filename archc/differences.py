@@ -11,7 +11,7 @@ from typing import Any
 from archc.backends.difference import Difference
 from archc.compiler import Shapes, SpecFile, at_revision, open_spec
 from archc.diagnostics.diagnostic import Diagnostic, RequestError
-from archc.diagnostics.errors.suggest import listed
+from archc.display.names import listed
 from archc.graph.compare import Comparison
 from archc.network import Network
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archc.backends.weights import tensors_of
-from archc.diagnostics.errors.suggest import count
 from archc.diagnostics.text import clean
+from archc.display.names import some
+from archc.display.numbers import by_axis, count
 from archc.graph.graph import Graph
 
 SHOWN = 5  # keys of each kind that a message lists
@@ -125,7 +126,7 @@ class Report:
         lines = [str(p) for p in self.params]
         lines += [self.fresh_start(seed)] if self.fresh else []
         if self.dropped:
-            lines.append(f"left out of the file: {count(len(self.dropped), 'tensor')}, {some(self.dropped)}")
+            lines.append(f"left out of the file: {count(len(self.dropped), 'tensor')}, {_some(self.dropped)}")
         if self.made is not None and not self.made.same:
             lines.append(f"the file was made from {self.made.spec}, which computes something else")
         if not self.fits:
@@ -139,14 +140,14 @@ class Report:
         if self.counters:
             lines.append(f"the file counts no batches: its {len(self.counters)} num_batches_tracked are 0")
         if self.renamed:
-            first = " → ".join(clean(key, 200) for key in next(iter(self.renamed.items())))
+            first = " → ".join(map(key_text, next(iter(self.renamed.items()))))
             lines.append(f"renamed: {count(len(self.renamed), 'key')}, such as {first}")
         return lines
 
     def fresh_start(self, seed: int) -> str:
         """Which weights start fresh, since another number of classes was asked for than the file's."""
         theirs, ours = self.classes or ("others", "as asked")
-        return f"{some(self.fresh)} start fresh (seed {seed}): num_classes={ours}, the file has {theirs}"
+        return f"{_some(self.fresh)} start fresh (seed {seed}): num_classes={ours}, the file has {theirs}"
 
     def differences(self) -> list[str]:
         """The differences, the first few of each kind."""
@@ -154,7 +155,7 @@ class Report:
 
         close = {key: get_close_matches(key, self.unexpected, 1, 0.8) for key in self.missing[:SHOWN]}
         lines = _listed("missing", self.missing, [f"`{k}`" + _hint(close[k]) for k in self.missing[:SHOWN]])
-        lines += _listed("unexpected", self.unexpected, [f"`{clean(k, 200)}`" for k in self.unexpected[:SHOWN]])
+        lines += _listed("unexpected", self.unexpected, [f"`{key_text(k)}`" for k in self.unexpected[:SHOWN]])
         lines += _listed("of another shape or type", self.mismatched, [str(m) for m in self.mismatched[:SHOWN]])
         return lines
 
@@ -186,20 +187,23 @@ def match(graph: Graph, tensors: Mapping[str, Any]) -> Report:
     return Report(len(entries), tuple(loaded), missing, unexpected, tuple(mismatched))
 
 
-def some(keys: Sequence[str], most: int = 4) -> str:
-    """The first of some keys, and how many more there are."""
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(clean(key, 200) for key in keys[:most]) + more
+def key_text(key: str) -> str:
+    """A key as messages show it, which may be a file's and so anything."""
+    return clean(key, 200)
 
 
 def described(shape: tuple[int, ...], integer: bool) -> str:
     """A shape in words: ``64 × 3 × 7 × 7``, ``integer scalar``."""
-    return ("integer " if integer else "") + (" × ".join(map(str, shape)) or "scalar")
+    return ("integer " if integer else "") + by_axis(shape)
 
 
 def setting(value: Any) -> str:
     """A parameter's value as ``--set`` takes it: ``true``, not ``True``."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _some(keys: Iterable[str]) -> str:
+    return some(list(map(key_text, keys)))
 
 
 def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
@@ -211,4 +215,4 @@ def _listed(what: str, keys: Iterable[object], shown: list[str]) -> list[str]:
 
 
 def _hint(close: list[str]) -> str:
-    return f" (did you mean `{clean(close[0], 200)}`, which the file has?)" if close else ""
+    return f" (did you mean `{key_text(close[0])}`, which the file has?)" if close else ""

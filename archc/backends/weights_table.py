@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 
-from archc.backends.fit import Report, described
+from archc.backends.fit import Report, described, key_text
 from archc.backends.loading import Loaded
-from archc.diagnostics.text import clean
+from archc.display.paths import fold
+from archc.display.tables import aligned
 
-DEEPEST = 32  # parts of a key by which keys are folded
 FIRST = 10  # lines of each kind that are shown
 Kind = tuple[str, str, Sequence[str]]  # of keys: its name, what it means, and the keys
 
@@ -56,8 +56,7 @@ def _counts(loaded: Loaded) -> list[str]:
             rows.append((kind, f"{len(keys):,}", f"{sum(prod(_shape(key, loaded)) for key in keys):,}"))
         if kind == "loaded" and loaded.report.renamed:
             rows.append(("  renamed", f"{len(loaded.report.renamed):,}", ""))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return [f" {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+    return [f" {line}" for line in aligned(rows, "<>>")]
 
 
 def _shape(key: str, loaded: Loaded) -> tuple[int, ...]:
@@ -71,10 +70,11 @@ def _keys(kind: str, keys: Sequence[str], loaded: Loaded, *, whole: bool) -> Ite
     universe = loaded.origins if kind in ("unexpected", "dropped") else loaded.weights
     folded = [(key, 1) for key in keys] if whole or remarks else list(fold(keys, universe))
     shown = folded if whole else folded[:FIRST]
-    width = max(len(clean(key, 200)) for key, _ in shown)
-    for key, count in shown:
-        what = f"{count} tensors" if count > 1 else described(_shape(key, loaded), False)
-        yield f"  {clean(key, 200):<{width}}  {what}{remarks.get(key, '')}"
+    rows: list[tuple[str, str]] = []
+    for key, number in shown:
+        what = f"{number} tensors" if number > 1 else described(_shape(key, loaded), False)
+        rows.append((key_text(key), what + remarks.get(key, "")))
+    yield from (f"  {line}" for line in aligned(rows, "<<"))
     if len(folded) > len(shown):
         yield f"  … and {len(folded) - len(shown)} more (--all)"
 
@@ -82,7 +82,7 @@ def _keys(kind: str, keys: Sequence[str], loaded: Loaded, *, whole: bool) -> Ite
 def _remarks(kind: str, loaded: Loaded) -> Mapping[str, str]:
     """What is to be said of keys beside their shapes."""
     if kind == "loaded":
-        return {new: f" · from {clean(of, 200)}" for of, new in loaded.report.renamed.items()}
+        return {new: f" · from {key_text(of)}" for of, new in loaded.report.renamed.items()}
     if kind == "mismatched":
         return {m.key: f" · the file's is {m.found}" for m in loaded.report.mismatched}
     if kind == "fresh":
@@ -92,28 +92,6 @@ def _remarks(kind: str, loaded: Loaded) -> Mapping[str, str]:
             for key in loaded.report.fresh
         }
     return {}
-
-
-def fold(keys: Iterable[str], universe: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Keys, and in place of two or more that are all below a path: the path with `.*`, and how many they are."""
-    wanted = set(keys)
-    members: dict[str, list[str]] = {}  # container → all keys below it
-    for key in universe:
-        parts = key.split(".", DEEPEST)
-        for depth in range(len(parts)):
-            members.setdefault(".".join(parts[:depth]), []).append(key)
-    told: set[str] = set()
-    for key in dict.fromkeys(keys):
-        if key in told:
-            continue
-        parts = key.split(".", DEEPEST)
-        above = (".".join(parts[:depth]) for depth in range(len(parts)))
-        whole = next((p for p in above if len(members[p]) > 1 and wanted.issuperset(members[p])), None)
-        if whole is None:
-            yield key, 1
-        else:
-            told.update(members[whole])
-            yield (f"{whole}.*" if whole else "*"), len(members[whole])
 
 
 def _verdict(loaded: Loaded, takes: bool) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from archc.backends.table.heading import decimal
 from archc.compiler import SpecFile
+from archc.display.numbers import by_axis, decimal, exact
+from archc.display.tables import aligned
 from archc.language import library
 from archc.language.files import load
 from archc.language.syntax import Scalar, Sequence
@@ -30,17 +31,12 @@ def command(ops: bool) -> None:
         return
     families = {path: list(_rows(path)) for path in library.models()}
     rows = [row for family in families.values() for row in family]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    click.echo(_line(("network", "input", "params", "MACs"), widths))
+    lines = iter(aligned([("network", "input", "params", "MACs"), *rows], "<<>>"))
+    click.echo(f"  {next(lines)}")
     for path, family in families.items():
         click.echo(f"{path.stem}  {_description(path)}".rstrip())
-        for row in family:
-            click.echo(_line(row, widths))
-
-
-def _line(row: Row, widths: list[int]) -> str:
-    name, shape, params, macs = row
-    return f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {params:>{widths[2]}}  {macs:>{widths[3]}}".rstrip()
+        for _ in family:
+            click.echo(f"  {next(lines)}")
 
 
 def _description(path: Path) -> str:
@@ -53,7 +49,7 @@ def _rows(path: Path) -> Iterator[Row]:
     file = SpecFile(path, load(path))
     for variant in file.variants:
         params, macs = _expected(file, variant, "params"), _expected(file, variant, "macs")
-        yield variant, _input(file, variant), f"{params:,}" if params else "", decimal(macs) if macs else ""
+        yield variant, _input(file, variant), exact(params) if params else "", decimal(macs) if macs else ""
 
 
 def _input(file: SpecFile, variant: str) -> str:
@@ -62,8 +58,8 @@ def _input(file: SpecFile, variant: str) -> str:
         return ""
     own = spec.variants[variant].input if variant in spec.variants else None
     if isinstance(own, Sequence):
-        return " × ".join(item.text for item in own.items if isinstance(item, Scalar))
-    return ", ".join(" × ".join(map(str, dims)) for dims in spec.shapes.values())
+        return by_axis(item.text for item in own.items if isinstance(item, Scalar))
+    return ", ".join(map(by_axis, spec.shapes.values()))
 
 
 def _expected(file: SpecFile, variant: str, figure: str) -> int | None:

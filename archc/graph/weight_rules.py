@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.diagnostics.span import Span
+from archc.display.numbers import by_axis
 from archc.graph.patterns import matches, stars
 
 Shapes = Mapping[str, tuple[int, ...]]  # key of a file → shape of its tensor
@@ -56,7 +57,7 @@ class WeightRule:
         """The conditions in words, of a file that meets them."""
         parts = [f"its name is `{self.file}`"] if self.file is not None else []
         parts += [f"it has `{p}`" for p in self.has] + [f"it has no `{p}`" for p in self.lacks]
-        parts += [f"its `{key}` is {' × '.join(map(str, shape))}" for key, shape in self.shape.items()]
+        parts += [f"its `{key}` is {by_axis(shape)}" for key, shape in self.shape.items()]
         return " and ".join(parts) or "as all files of this family"
 
     @property

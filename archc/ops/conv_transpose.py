@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod, sqrt
 from typing import TYPE_CHECKING
 
+from archc.display.numbers import by_axis
 from archc.ops.base import ArgumentError, OnnxEmitter, Op, OpError, Reach, TorchModule, Weight, example, op, uniform
 from archc.ops.conv import PYTORCH_START, check_groups, folded
 from archc.ops.kinds import Bool, Natural2, Positive, Positive2, compacted, written
@@ -57,7 +58,7 @@ class ConvTranspose(Op):
                 "shape-mismatch",
                 f"the padding of `conv_transpose` takes away all of its output ({sized(sizes)})",
                 argument="padding",
-                found=f"{x} in, {self.out_channels} × {' × '.join(map(str, sizes))} out",
+                found=f"{x} in, {by_axis([self.out_channels, *sizes])} out",
                 help="here `padding` takes pixels away from every side of the output",
             )
         return Shape((self.out_channels, *sizes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from archc.display.numbers import by_axis
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -38,4 +40,4 @@ class Shape:
         return prod(self.dims)
 
     def __str__(self) -> str:
-        return " × ".join(map(str, self.dims)) or "scalar"
+        return by_axis(self.dims)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from archc.backends.onnx import OnnxReport
-from archc.backends.table.columns import binary
 from archc.backends.weights import WeightsError
+from archc.display.numbers import binary
 from archc.network import Network
 from archc.targets import Options, TargetError, Written, stem
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archc.backends.table.heading import binary
 from archc.checking.snapshots import compared
 from archc.cli.failures import EXTRAS
 from archc.compiler import Compiled, unmatched_patterns
@@ -17,6 +16,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, Label
 from archc.diagnostics.span import Source, Span
+from archc.display.numbers import binary
 from archc.graph.graph import Graph
 from archc.language.expect import Line, results
 from archc.language.library import shown

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from archc.compiler import SpecFile
 from archc.diagnostics import errors
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
-from archc.diagnostics.errors.suggest import count
+from archc.display.numbers import count
 from archc.graph.graph import Entry, Graph
 from archc.network import Network
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archc.backends.difference import formats
 from archc.backends.difference.data import data, json_text
 from archc.backends.difference.sections import Section, overview
-from archc.backends.table.formats import ansi, plain
+from archc.display.tables import ansi, plain
 from archc.graph.compare import Comparison
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.backends.difference import sections as parts
-from archc.backends.difference.sections import Line, Section
+from archc.backends.difference.sections import Section
 from archc.backends.table.columns import NONE
-from archc.backends.table.formats import BOLD, DIM, Style, escaped
 from archc.diagnostics.text import clean
+from archc.display import tables
+from archc.display.tables import BOLD, DIM, Style, escaped
 from archc.graph.compare import Comparison
 
 COLOURS = {"+": "32", "−": "31", "~": "33"}
@@ -37,21 +38,11 @@ def text(comparison: Comparison, style: Style, unfold: bool) -> str:
 
 def _table(section: Section, style: Style) -> list[str]:
     header = [section.title or section.header[0], *section.header[1:]]
-    rows = [header, *(line.cells for line in section.lines)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        columns = zip(cells, section.align, widths, strict=True)
-        return "  ".join(f"{cell:{align}{width}}" for cell, align, width in columns).rstrip()
-
-    indent = "   " if section.signed else " "
-    shown = [style(indent + line(header), BOLD)]
-    for one in section.lines:
-        if section.signed:
-            shown.append(style(f" {one.sign} {line(one.cells)}", COLOURS.get(one.sign, "")))
-        else:
-            shown.append(" " + line(one.cells).replace(NONE, style(NONE, DIM)))
-    return shown
+    first, *rest = tables.aligned([header, *(line.cells for line in section.lines)], section.align)
+    if not section.signed:
+        return [style(f" {first}", BOLD), *(" " + text.replace(NONE, style(NONE, DIM)) for text in rest)]
+    signed = ((line.sign, text) for line, text in zip(section.lines, rest, strict=True))
+    return [style(f"   {first}", BOLD), *(style(f" {sign} {text}", COLOURS.get(sign, "")) for sign, text in signed)]
 
 
 def markdown(comparison: Comparison, unfold: bool) -> str:
@@ -90,15 +81,8 @@ def _markdown_section(section: Section, comparison: Comparison) -> list[str]:
 
 
 def _markdown_table(section: Section) -> list[str]:
-    lead = [""] if section.signed else []
-    rule = ["---:" if a == ">" else "---" for a in section.align]
-    rows = [[*lead, *section.header], ["---"] * len(lead) + rule]
-    rows += [[*([one.sign] * len(lead)), *_markdown_cells(one, section)] for one in section.lines]
-    return ["| " + " | ".join(cells) + " |" for cells in rows]
-
-
-def _markdown_cells(line: Line, section: Section) -> list[str]:
-    cells = ["" if cell == NONE else escaped(cell) for cell in line.cells]
-    if section.signed:
-        cells[0] = f"`{line.cells[0]}`"
-    return cells
+    rows = [["" if cell == NONE else escaped(cell) for cell in line.cells] for line in section.lines]
+    if not section.signed:
+        return tables.markdown([section.header, *rows], section.align)
+    signed = [[line.sign, f"`{line.cells[0]}`", *row[1:]] for line, row in zip(section.lines, rows, strict=True)]
+    return tables.markdown([["", *section.header], *signed], "<" + section.align)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from archc.backends.difference.series import all_series, grids, grouped, kin, listed, series
 from archc.backends.spec_text import value_text
 from archc.backends.table.columns import shape_text
 from archc.backends.table.rows import contents, reference
+from archc.display.names import some
+from archc.display.numbers import by_axis
+from archc.display.paths import all_series, grids, grouped, kin, series
 from archc.graph.compare import Change, Comparison, Kind
 from archc.graph.graph import Child, Module, Node, Tensor
 from archc.ops.kinds import compact
@@ -139,7 +141,7 @@ def _renamed(group: Sequence[Change]) -> str:
         was = f"was {before[0].path}"
     else:
         noun = "layers" if all(isinstance(c, Node) for c in before) else "children"
-        was = f"{len(before)} {noun}, were {listed(all_series(c.path for c in before))}"
+        was = f"{len(before)} {noun}, were {some(all_series(c.path for c in before))}"
     return f"{was}; {more}" if more else was
 
 
@@ -158,6 +160,6 @@ def reshaped(a: Child, b: Child) -> str:
         for name, weight in b.weights.items():
             before = a.weights.get(name)
             if before is not None and before.shape != weight.shape:
-                sizes = (" × ".join(map(str, w.shape)) for w in (before, weight))
+                sizes = (by_axis(w.shape) for w in (before, weight))
                 return f"{name or 'parameter'} {' → '.join(sizes)}"
     return f"{old} → {new}"

@@ -9,9 +9,9 @@ from typing import Any, cast
 from archc.backends.difference import weights
 from archc.backends.difference.rows import Row, rows
 from archc.backends.spec_text import value_text
-from archc.backends.table.columns import NONE, binary
-from archc.backends.table.heading import decimal
+from archc.backends.table.columns import NONE
 from archc.diagnostics.text import clean
+from archc.display.numbers import binary, decimal, exact
 from archc.graph.compare import Comparison
 from archc.graph.graph import Graph, Tensor
 
@@ -49,11 +49,6 @@ class Figure:
 
 def _total(name: str) -> Callable[[Comparison, int], int]:
     return lambda comparison, side: getattr(comparison.costs[side].total, name)
-
-
-def exact(n: int) -> str:
-    """25,557,032"""
-    return f"{n:,}"
 
 
 FIGURES = (

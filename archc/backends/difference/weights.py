@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from archc.backends.difference.series import LISTED, all_series, grids, grouped, kin, listed, series
+from archc.display.names import SOME, some
+from archc.display.numbers import by_axis
+from archc.display.paths import all_series, grids, grouped, kin, series
 from archc.graph.carry import Carry, Pair, numbers
 from archc.graph.graph import Entry, Graph, Module, Node
 from archc.graph.match import Match
@@ -41,7 +43,7 @@ def verdict(weights: Carry, match: Match) -> str:
         parts.append(f"{misfits:,} {verbs} to other layers")
     if fresh := [*sorts.fresh, *(p.b for p in sorts.reshaped)]:
         names = covered(fresh, match.b.root)
-        shown = ", ".join(names) if len(names) <= LISTED else f"{len(fresh):,}"
+        shown = ", ".join(names) if len(names) <= SOME else f"{len(fresh):,}"
         parts.append(f"{shown} start{'s' if len(fresh) == 1 else ''} fresh")
     if weights.complete and weights.dropped:
         parts.append(f"{len(weights.dropped):,} of A's are not needed")
@@ -66,7 +68,7 @@ def lines(weights: Carry, match: Match) -> list[tuple[str, int, int, str]]:
         ("are new", sorts.fresh, covered(sorts.fresh, match.b.root)),
         ("are no longer there", sorts.dropped, covered(sorts.dropped, match.a.root)),
     ]
-    return [(what, len(entries), numbers(entries), listed(which)) for what, entries, which in parts if entries]
+    return [(what, len(entries), numbers(entries), some(which)) for what, entries, which in parts if entries]
 
 
 def covered(entries: Iterable[Entry], root: Module) -> list[str]:
@@ -94,7 +96,7 @@ def _sizes(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _shapes(pair: Pair) -> str:
-    return " → ".join(" × ".join(map(str, e.weight.shape)) or "scalar" for e in (pair.a, pair.b))
+    return " → ".join(by_axis(e.weight.shape) for e in (pair.a, pair.b))
 
 
 def _ops(pairs: Sequence[Pair]) -> list[str]:

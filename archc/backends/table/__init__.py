@@ -10,6 +10,7 @@ from archc.backends.table import formats
 from archc.backends.table.columns import COLUMNS, Scale, TableError, field_value, geometry, output_value, select
 from archc.backends.table.heading import head, totals
 from archc.backends.table.rows import Row, Rows
+from archc.display.tables import ansi, plain
 from archc.graph.conventions import CONVENTIONS, recounted
 from archc.graph.conventions import convention as rules
 from archc.graph.cost import Cost, cost
@@ -73,7 +74,7 @@ class Table:
 
     def text(self, *, color: bool = False) -> str:
         """Aligned text that ends with a line end; with escape sequences for bold and dim if ``color``."""
-        style = formats.ansi if color else formats.plain
+        style = ansi if color else plain
         return formats.text(self.rows, self.columns, self._scale, *self._around, style)
 
     def markdown(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archc.backends.table.rows import Row
+from archc.display.numbers import binary, exact
 from archc.graph.cost import Cost
 from archc.graph.receptive import Field
 from archc.ops.base import Op
@@ -43,8 +44,7 @@ class Column:
 
 
 def count(n: int) -> str:
-    """25,557,032"""
-    return f"{n:,}" if n else NONE
+    return exact(n) if n else NONE
 
 
 def millions(n: int, total: int) -> str:
@@ -57,17 +57,6 @@ def millions(n: int, total: int) -> str:
 def share(n: int, total: int) -> str:
     """Per cent with one decimal."""
     return f"{100 * n / total:.1f}" if n else NONE
-
-
-def binary(n: int) -> str:
-    """Bytes as ``97.5 MiB``."""
-    value, units = float(n), ["KiB", "MiB", "GiB", "TiB"]
-    if n < 1024:
-        return f"{n} bytes"
-    value /= 1024
-    while value >= 1023.95 and len(units) > 1:
-        value, units = value / 1024, units[1:]
-    return f"{value:,.1f} {units[0]}"
 
 
 def size(n: int) -> str:

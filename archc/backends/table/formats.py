@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from archc.backends.table.columns import NONE, Column, Scale
 from archc.backends.table.rows import Row
-
-Style = Callable[[str, str], str]
-BOLD, DIM = "1", "2"
-
-
-def plain(text: str, _: str) -> str:
-    return text
-
-
-def ansi(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if text else text
+from archc.display import tables
+from archc.display.tables import BOLD, DIM, Style, escaped
 
 
 def text(
     rows: Sequence[Row], columns: Sequence[Column], scale: Scale, head: Sequence[str], foot: Sequence[str], style: Style
 ) -> str:
     """Aligned columns under a heading. Lines are as wide as they need to be."""
-    numbered = [_cells(row, columns, scale) for row in rows]
-    cells = [[c.header for c in columns], *numbered]
+    cells = [[c.header for c in columns], *(_cells(row, columns, scale) for row in rows)]
     _align_outputs(cells, columns)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        parts = (f"{cell:{c.align}{width}}" for cell, c, width in zip(cells, columns, widths, strict=True))
-        return (" " + "  ".join(parts)).rstrip()
-
-    lines = [style(head[0], BOLD), *(style(more, DIM) for more in head[1:]), "", style(line(cells[0]), BOLD)]
-    for row, row_cells in zip(rows, cells[1:], strict=True):
-        shown = line(row_cells)
+    header, *body = (f" {line}" for line in tables.aligned(cells, [c.align for c in columns]))
+    lines = [style(head[0], BOLD), *(style(more, DIM) for more in head[1:]), "", style(header, BOLD)]
+    for row, shown in zip(rows, body, strict=True):
         lines.append(style(shown, BOLD) if row.kind == "section" else shown.replace(NONE, style(NONE, DIM)))
     return "\n".join([*lines, "", *(f" {more}" for more in foot)]) + "\n"
 
@@ -67,14 +51,13 @@ def markdown(
     rows: Sequence[Row], columns: Sequence[Column], scale: Scale, head: Sequence[str], foot: Sequence[str]
 ) -> str:
     """A table as GitHub renders it, paths in full."""
-    rule = ["---:" if c.align == ">" else "---" for c in columns]
-    table = [[c.header for c in columns], rule]
+    table = [[c.header for c in columns]]
     for row in rows:
         if row.kind == "section":
             table.append([f"**{escaped(row.name)}**", *[""] * (len(columns) - 1)])
         else:
             table.append([_markdown_cell(row, c, scale) for c in columns])
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
+    lines = tables.markdown(table, [c.align for c in columns])
     title, *more = [escaped(line) for line in head]
     return "\n".join([f"**{title}**", "", *more, "", *lines, "", *("- " + escaped(f) for f in foot)]) + "\n"
 
@@ -84,13 +67,6 @@ def _markdown_cell(row: Row, column: Column, scale: Scale) -> str:
     if column.name == "path":
         return f"`{shown}`"
     return "" if shown == NONE else escaped(shown)
-
-
-def escaped(text: str) -> str:
-    """Text in which nothing acts as Markdown or HTML."""
-    for char in "\\`*_[]|~$":
-        text = text.replace(char, "\\" + char)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def csv(rows: Sequence[Row], columns: Sequence[Column], scale: Scale) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archc.backends.table.columns import binary
 from archc.diagnostics.text import clean
+from archc.display.numbers import binary, decimal
 from archc.graph.conventions import convention
 from archc.graph.cost import Cost
 from archc.graph.graph import Graph, named_shapes
@@ -58,14 +58,3 @@ def _operations(cost: Cost) -> str:
 
 def _joined(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
-
-
-def decimal(n: int) -> str:
-    """``4.089 G``: four figures and a power of 1000; exact below a million."""
-    value, units = float(n), ["", "K", "M", "G", "T", "P", "E"]
-    if n < 1_000_000:
-        return f"{n:,}"
-    while value >= 999.95 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    digits = 3 if value < 10 else 2 if value < 100 else 1
-    return f"{value:.{digits}f} {units[0]}"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from archc.checking.formats import Part
 from archc.checking.report import Checked, Report, Snapshot
-from archc.diagnostics.errors.suggest import count
 from archc.diagnostics.render import render
+from archc.display.numbers import count
+from archc.display.tables import aligned
 
 
 class TextFormat:
@@ -27,10 +28,7 @@ class TextFormat:
 def _file(file: Checked, width: int) -> Iterator[str]:
     what = count(len(file.variants), "variant") if file.variants else "blocks"
     yield f"{file.name:<{width}}  {what:>12}   {_state(file)}"
-    cells = _cells(file)
-    columns = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for *row, place in cells:
-        yield "  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, columns, strict=False)) + f"  ({place})"
+    yield from (f"  {line}" for line in aligned(_cells(file), "<<<<<"))
     if file.snapshot is not None:
         yield from _snapshot(file.snapshot)
 
@@ -45,7 +43,7 @@ def _state(file: Checked) -> str:
 
 def _cells(file: Checked) -> list[tuple[str, str, str, str, str]]:
     return [
-        (variant, e.what, e.found, f"expected {e.expected}", f"{e.span.source.name}:{e.span.line}")
+        (variant, e.what, e.found, f"expected {e.expected}", f"({e.span.source.name}:{e.span.line})")
         for variant, e in file.unmet
     ]
 

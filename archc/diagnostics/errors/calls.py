@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
-from archc.diagnostics.errors.suggest import count, did_you_mean
+from archc.diagnostics.errors.suggest import did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.numbers import count
 
 __all__ = [
     "already_called", "bad_header", "doubled_argument", "doubled_input", "doubled_parameter", "duplicate_block",

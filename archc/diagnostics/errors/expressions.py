@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
-from archc.diagnostics.errors.suggest import count, did_you_mean
+from archc.diagnostics.errors.suggest import did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.numbers import count
 
 __all__ = [
     "bad_target", "doubled_let", "expression_syntax", "expression_too_large", "forbidden_syntax",

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
-from archc.diagnostics.errors.suggest import count, did_you_mean, listed
+from archc.diagnostics.errors.suggest import did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.names import listed
+from archc.display.numbers import count
 
 __all__ = [
     "ambiguous_output", "bad_field", "block_missing", "block_twice", "fans_outside", "labels_count",

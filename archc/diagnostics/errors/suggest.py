@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 LONGEST = 80  # characters of a name that are compared
 MOST = 300  # names that it is compared with
@@ -35,16 +35,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or nothing."""
     found = closest(name, known)
     return f"did you mean `{found}`?" if found else ""
-
-
-def listed(names: Sequence[str], limit: int = 12) -> str:
-    """`a`, `b` and `c`."""
-    shown = [f"`{n}`" for n in names[:limit]]
-    if len(names) > limit:
-        return ", ".join(shown) + f" and {len(names) - limit} more"
-    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else "".join(shown)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 tensor`, `2 tensors`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
-from archc.diagnostics.errors.suggest import did_you_mean, listed
+from archc.diagnostics.errors.suggest import did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.names import listed
 
 __all__ = [
     "bad_for",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.diagnostics.diagnostic import Diagnostic, Label
-from archc.diagnostics.errors.suggest import closest, count, did_you_mean, listed
+from archc.diagnostics.errors.suggest import closest, did_you_mean
 from archc.diagnostics.span import Span
+from archc.display.names import listed
+from archc.display.numbers import count
 
 __all__ = [
     "bad_child_name", "bad_reference", "body_takes_one", "built_too_deeply", "child_named_as_input",

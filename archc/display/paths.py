@@ -1,15 +1,15 @@
-"""Paths that differ in numbers alone, written as one: ``layer{1…4}.0.conv{1,2}``."""
+"""Paths and keys in short: ``layer{1…4}.0.conv{1,2}`` where they differ in numbers alone, ``fc.*`` for all of one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 _PART = re.compile(r"(.*?)([1-9][0-9]*|0)?")
 
-LISTED = 4  # names, or series of them, in a line
 GAPS = 10  # runs of numbers that are written out
+DEEPEST = 32  # parts of a key by which keys are folded
 
 T = TypeVar("T")
 
@@ -45,10 +45,26 @@ def all_series(paths: Iterable[str]) -> list[str]:
     return [series(grid) for group in grouped((kin(path), path) for path in paths) for grid in grids(group)]
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names, or the first of them and how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+def fold(keys: Iterable[str], universe: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Keys, and in place of two or more that are all below a path: the path with `.*`, and how many they are."""
+    wanted = set(keys)
+    members: dict[str, list[str]] = {}  # container → all keys below it
+    for key in universe:
+        parts = key.split(".", DEEPEST)
+        for depth in range(len(parts)):
+            members.setdefault(".".join(parts[:depth]), []).append(key)
+    told: set[str] = set()
+    for key in dict.fromkeys(keys):
+        if key in told:
+            continue
+        parts = key.split(".", DEEPEST)
+        above = (".".join(parts[:depth]) for depth in range(len(parts)))
+        whole = next((p for p in above if len(members[p]) > 1 and wanted.issuperset(members[p])), None)
+        if whole is None:
+            yield key, 1
+        else:
+            told.update(members[whole])
+            yield (f"{whole}.*" if whole else "*"), len(members[whole])
 
 
 def _parts(path: str) -> list[tuple[str, str]]:
