@@ -35,6 +35,11 @@ class Side:
     def variants(self) -> list[str]:
         return [self.variant] if self.variant else self.file.variants
 
+    def check(self) -> None:
+        """Raises CompileError or RequestError where there is no such network."""
+        if not set(self.variants) & set(self.file.variants):
+            self.file.compile(self.variant)
+
 
 def diff(
     a: str | Path | Network, b: str | Path | Network | None = None, *, rev: str | None = None,
@@ -105,25 +110,27 @@ def compare(
         old, new = a.file.compile(ours, params, input), b.file.compile(theirs, params, input)
         warnings += new.warnings
         found.append(Comparison(old.graph, new.graph))
-    only_a = [v for v in a.variants if v not in {pair[0] for pair in pairs}]
-    only_b = [v for v in b.variants if v not in {pair[1] for pair in pairs}]
+    one = a.variant or b.variant  # then the others of either file are not spoken of
+    only_a = [] if one else [v for v in a.variants if v not in {pair[0] for pair in pairs}]
+    only_b = [] if one else [v for v in b.variants if v not in {pair[1] for pair in pairs}]
     return Difference(a.name, b.name, found, added=only_b, removed=only_a), tuple(warnings)
 
 
 def _pairs(a: Side, b: Side) -> Iterable[tuple[str | None, str | None]]:
     """The variants to compare: what is named; of files, those of one name, or the only ones that there are."""
+    a.check()
+    b.check()
     ours, theirs = a.variants, b.variants
-    if len(ours) <= 1 and len(theirs) <= 1:
-        return [(next(iter(ours), None), next(iter(theirs), None))]  # what has none says so when it is compiled
+    if len(ours) == len(theirs) == 1:
+        return [(ours[0], theirs[0])]
     named = a.variant or b.variant
     both = [v for v in theirs if v in ours]
     if not both or (named and named not in both):
         (many, few) = (a, b) if len(ours) > len(theirs) else (b, a)
         raise RequestError(
-            f"{many.name} has {len(many.variants)} variants, of which none is that of {few.name}"
-            if few.variants else f"{few.name} holds no network",
+            f"{many.name} has {len(many.variants)} variants, of which none is that of {few.name}",
             f"name one: {listed([f'{many.name}:{v}' for v in many.variants])}",
-        )  # fmt: skip
+        )
     if named:
         return [(named, named)]
     return [(v, v) for v in both]

@@ -263,3 +263,33 @@ def test_nothing_is_written(repository: Repository) -> None:
     before = repository.git("status", "--porcelain", "--ignored"), sorted(repository.folder.rglob("*"))
     archc.diff("HEAD~1:nets/net.yaml", "nets/net.yaml")
     assert (repository.git("status", "--porcelain", "--ignored"), sorted(repository.folder.rglob("*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("nets/net.yaml:small", "nets/net.yaml"), ("nets/net.yaml", "nets/net.yaml:small")]
+)
+def test_a_variant_named_on_one_side_is_that_of_the_other(repository: Repository, a: str, b: str) -> None:
+    difference = archc.diff(f"HEAD~1:{a}", b)
+    assert [(c.a.variant, c.b.variant) for c in difference.compared] == [("small", "small")]
+    assert not difference.added and not difference.removed
+
+
+def test_a_variant_that_one_side_has_not_is_said_of_that_side(repository: Repository) -> None:
+    with pytest.raises(RequestError, match=r"^HEAD:nets/net.yaml has no variant `smal`") as raised:
+        archc.diff("HEAD:nets/net.yaml:smal", "nets/net.yaml")
+    assert raised.value.hint == "did you mean `small`?"
+
+
+def test_a_file_of_no_use_is_told_by_its_own_mistakes(repository: Repository) -> None:
+    repository.commit(net="name: net\nbody: {a: relu\n")
+    repository.write(FILES["net"], NET)
+    with pytest.raises(archc.CompileError) as raised:
+        archc.diff("nets/net.yaml")
+    assert {d.span.source.name for d in raised.value.diagnostics if d.span} == {"HEAD:nets/net.yaml"}
+    (repository.folder / "link.yaml").symlink_to("nets/net.yaml")
+    repository.git("add", "link.yaml")
+    repository.git("commit", "--quiet", "--message", "a")
+    with pytest.raises(archc.CompileError, match="it is a symbolic link"):
+        archc.diff("link.yaml")
+    with pytest.raises(RequestError, match=r"parts.yaml holds blocks for other specs, and no network"):
+        archc.diff("nets/net.yaml", "nets/blocks/parts.yaml")
