@@ -13,7 +13,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
 from archc.diagnostics.errors.suggest import did_you_mean
-from archc.diagnostics.span import Span
+from archc.diagnostics.span import Source, Span
 from archc.display.names import listed
 from archc.graph.graph import Graph, Module, Tensor
 from archc.graph.patterns import matches
@@ -31,6 +31,7 @@ from archc.language.reporting import Exhausted
 from archc.language.schema import check_param, read_shapes
 from archc.language.scope import UNKNOWN, Children, Scope, Value
 from archc.language.spec import SECTIONS, Spec
+from archc.language.syntax import Mapping as SpecMapping
 from archc.ops.shape import Shape
 
 Shapes = Mapping[str, Sequence[int]] | Sequence[int]
@@ -66,6 +67,16 @@ class SpecFile:
             return []
         return spec.variant_names
 
+    @property
+    def sources(self) -> dict[Source, Path]:
+        """The text of the file, and of each that it uses → where it was read."""
+        return {one.source: one.path for one in self.loaded.everything()}
+
+    def expected(self, variant: str) -> SpecMapping | None:
+        """What `expect` says of a variant."""
+        entry = self.spec.expect.get(variant) if self.spec is not None else None
+        return entry[1] if entry is not None else None
+
     def compile(
         self, variant: str | None = None, params: Mapping[str, Any] | None = None, input: Shapes | None = None
     ) -> Compiled:
@@ -74,10 +85,7 @@ class SpecFile:
         Raises CompileError with all that is wrong with the spec, and RequestError for a variant, parameter or input
         that it does not have.
         """
-        collector = Collector()
-        for file in self.loaded.everything():
-            for diagnostic in file.diagnostics:
-                collector.add(diagnostic)
+        collector = self.loaded.mistakes()
         spec = self.spec
         if spec is None:
             collector.check()

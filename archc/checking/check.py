@@ -11,9 +11,9 @@ from archc.checking.report import Checked, Report, Snapshot, Variant, has_errors
 from archc.checking.snapshots import compared, orphans, refuse, updated
 from archc.compiler import SpecFile, unmatched_patterns
 from archc.diagnostics.collector import Collector
-from archc.diagnostics.diagnostic import CompileError, Diagnostic
+from archc.diagnostics.diagnostic import CompileError
 from archc.graph.graph import Graph
-from archc.language.expect import Expectation, results
+from archc.language.expect import results
 from archc.language.files import load
 
 
@@ -35,20 +35,19 @@ def check_file(path: Path, *, update: bool = False) -> Checked:
     """
     start = perf_counter()
     file = SpecFile(path, load(path))
-    collector = _collected(file.loaded.diagnostics)
+    collector = file.loaded.mistakes()
     variants: list[Variant] = []
     graphs: list[Graph] = []
     for name in file.variants:
         variant, graph = _variant(file, name)
         variants.append(variant)
         graphs += [graph] if graph is not None else []
-        _add(collector, variant.diagnostics)
+        collector.extend(variant.diagnostics)
     if len(graphs) == len(variants):
-        _add(collector, unmatched_patterns(graphs))
+        collector.extend(unmatched_patterns(graphs))
     found = collector.sorted
-    sources = {one.source: one.path for one in file.loaded.everything()}
     snapshot = None if has_errors(found) else _snapshot(path, graphs, update)
-    return Checked(path, file.name, variants, found, sources, snapshot, perf_counter() - start)
+    return Checked(path, file.name, variants, found, file.sources, snapshot, perf_counter() - start)
 
 
 def _variant(file: SpecFile, name: str) -> tuple[Variant, Graph | None]:
@@ -57,26 +56,11 @@ def _variant(file: SpecFile, name: str) -> tuple[Variant, Graph | None]:
         compiled = file.compile(name)
     except CompileError as e:
         return Variant(name, False, e.diagnostics, (), perf_counter() - start), None
-    collector = _collected(compiled.warnings)
-    expectations = _expectations(file, compiled.graph, collector)
+    collector = Collector(compiled.warnings)
+    tree = file.expected(name)
+    expectations = results(compiled.graph, tree, collector) if tree is not None else []
     return Variant(name, True, collector.sorted, expectations, perf_counter() - start), compiled.graph
-
-
-def _expectations(file: SpecFile, graph: Graph, collector: Collector) -> list[Expectation]:
-    expected = file.spec.expect.get(graph.variant) if file.spec else None
-    return results(graph, expected[1], collector) if expected else []
 
 
 def _snapshot(path: Path, graphs: Sequence[Graph], update: bool) -> Snapshot | None:
     return updated(path, graphs) if update else compared(path, graphs)
-
-
-def _collected(diagnostics: Sequence[Diagnostic]) -> Collector:
-    collector = Collector()
-    _add(collector, diagnostics)
-    return collector
-
-
-def _add(collector: Collector, diagnostics: Sequence[Diagnostic]) -> None:
-    for diagnostic in diagnostics:
-        collector.add(diagnostic)

@@ -63,8 +63,7 @@ def _input(file: SpecFile, variant: str) -> str:
 
 
 def _expected(file: SpecFile, variant: str, figure: str) -> int | None:
-    if file.spec is None or variant not in file.spec.expect:
-        return None
-    stated = file.spec.expect[variant][1].get(figure)
+    tree = file.expected(variant)
+    stated = tree.get(figure) if tree is not None else None
     value = stated.value if isinstance(stated, Scalar) else None
     return value if isinstance(value, int) else None

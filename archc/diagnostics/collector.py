@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
 
 LIMIT = 50  # nobody reads more, and a spec in a loop could make millions
@@ -10,9 +12,10 @@ LIMIT = 50  # nobody reads more, and a spec in a loop could make millions
 class Collector:
     """Diagnostics in the order found. One place is reported once for each code, however often a block is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Iterable[Diagnostic] = ()) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, int, int, int]] = set()
+        self.extend(found)
 
     def add(self, diagnostic: Diagnostic) -> None:
         span = diagnostic.span
@@ -20,6 +23,10 @@ class Collector:
         if key not in self._seen and len(self.diagnostics) < LIMIT:
             self._seen.add(key)
             self.diagnostics.append(diagnostic)
+
+    def extend(self, found: Iterable[Diagnostic]) -> None:
+        for diagnostic in found:
+            self.add(diagnostic)
 
     @property
     def full(self) -> bool:

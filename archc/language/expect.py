@@ -103,11 +103,6 @@ def results(graph: Graph, tree: Mapping, collector: Collector) -> list[Expectati
     return [e for line in lines(tree) if (e := test.line(line)) is not None]
 
 
-def unmet(graph: Graph, tree: Mapping, collector: Collector) -> list[Expectation]:
-    """What of one variant's ``expect`` does not hold. What means nothing goes to ``collector``."""
-    return [e for e in results(graph, tree, collector) if not e.holds]
-
-
 class _Test:
     """Tests the lines of one network. Where a line means nothing, that is reported and gives None."""
 

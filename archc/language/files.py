@@ -39,6 +39,10 @@ class Loaded:
                 stack += [f for _, f in file.used if f is not None]
         return list(found.values())
 
+    def mistakes(self) -> Collector:
+        """What is wrong with the texts of this file and of all that it uses."""
+        return Collector(d for file in self.everything() for d in file.diagnostics)
+
     @cached_property
     def digest(self) -> str:
         """sha256 of the texts of this file and of all that it uses, wherever they lie."""

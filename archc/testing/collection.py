@@ -12,12 +12,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from archc.checking.report import has_errors
 from archc.checking.snapshots import path_of
 from archc.compiler import Compiled, SpecFile
-from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
-from archc.diagnostics.span import Source, Span
+from archc.diagnostics.span import Span
 from archc.language import limits
 from archc.language.expect import Line, lines
 from archc.language.files import load
@@ -89,22 +87,9 @@ class SpecCollector(pytest.File):
         self.settings = settings
         self.file = SpecFile(self.path, load(self.path))
 
-    @property
-    def sources(self) -> dict[Source, Path]:
-        return {one.source: one.path for one in self.file.loaded.everything()}
-
-    @property
-    def mistakes(self) -> list[Diagnostic]:
-        """What is wrong with the file, and with the files that it uses, before anything is compiled."""
-        collector = Collector()
-        for one in self.file.loaded.everything():
-            for diagnostic in one.diagnostics:
-                collector.add(diagnostic)
-        return collector.sorted
-
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        if has_errors(self.mistakes) or not self.file.variants:
-            yield _made(ReadsItem, self, name="reads", file=self, line=1)
+        if self.file.loaded.mistakes().failed or not self.file.variants:
+            yield _made(ReadsItem, self, name="reads", file=self.file, line=1)
             return
         spec = self.file.spec
         assert spec is not None
@@ -112,9 +97,9 @@ class SpecCollector(pytest.File):
             span = spec.variants[name].span if name in spec.variants else spec.span
             yield _made(VariantCollector, self, name=name, span=span)
         if path_of(self.path).exists():
-            yield _made(TableItem, self, name="table", file=self, line=1)
+            yield _made(TableItem, self, name="table", file=self.file, line=1)
         if any("." in entry.key.text for entry in spec.init):
-            yield _made(PatternsItem, self, name="init", file=self, line=spec.init[0].key.span.line)
+            yield _made(PatternsItem, self, name="init", file=self.file, line=spec.init[0].key.span.line)
 
 
 class VariantCollector(pytest.Collector):
@@ -124,22 +109,21 @@ class VariantCollector(pytest.Collector):
 
     def __init__(self, *, span: Span, **rest: Any) -> None:
         super().__init__(**rest)
-        self.line = span.line
+        self.span = span
         self._kept: Compiled | list[Diagnostic] | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
-        place: dict[str, Any] = {"file": self.parent, "line": self.line}
+        place: dict[str, Any] = {"file": self.parent.file, "line": self.span.line}
         yield _made(CompilesItem, self, name="compiles", **place)
         for line in self.expected():
-            yield _made(ExpectItem, self, name=line.what, file=self.parent, line=line.span.line)
+            yield _made(ExpectItem, self, name=line.what, file=self.parent.file, line=line.span.line)
         if self.parent.settings.numerics:
             yield _made(OnnxItem, self, name="module-equals-onnx", **place)
             yield _made(GradientsItem, self, name="gradients", **place)
 
     def expected(self) -> list[Line]:
-        spec = self.parent.file.spec
-        assert spec is not None
-        return list(lines(spec.expect[self.name][1])) if self.name in spec.expect else []
+        tree = self.parent.file.expected(self.name)
+        return list(lines(tree)) if tree is not None else []
 
     def compiled(self) -> Compiled | list[Diagnostic]:
         """The network with its warnings, or all that is wrong with it."""

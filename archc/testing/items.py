@@ -11,7 +11,7 @@ import pytest
 
 from archc.checking.snapshots import compared
 from archc.cli.failures import EXTRAS
-from archc.compiler import Compiled, unmatched_patterns
+from archc.compiler import Compiled, SpecFile, unmatched_patterns
 from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import CompileError, Diagnostic, Label
@@ -25,13 +25,13 @@ from archc.testing import SpecWarning, numerics
 from archc.testing.failures import SpecError, represent
 
 if TYPE_CHECKING:
-    from archc.testing.collection import SpecCollector, VariantCollector
+    from archc.testing.collection import VariantCollector
 
 
 class SpecItem(pytest.Item):
     """A test of a spec. ``line`` is where what it tests is written."""
 
-    def __init__(self, *, file: SpecCollector, line: int, **rest: Any) -> None:
+    def __init__(self, *, file: SpecFile, line: int, **rest: Any) -> None:
         super().__init__(**rest)  # pyright: ignore[reportUnknownMemberType]
         self.file, self.line = file, line
         self.add_marker("archc")
@@ -92,10 +92,10 @@ class ReadsItem(MistakesItem):
 
     def __init__(self, **rest: Any) -> None:
         super().__init__(**rest)
-        self.extra_keyword_matches.update(self.file.file.variants)  # a network is selected, and its file can't be read
+        self.extra_keyword_matches.update(self.file.variants)  # a network is selected, and its file can't be read
 
     def mistakes(self) -> list[Diagnostic]:
-        return self.file.mistakes
+        return self.file.loaded.mistakes().sorted
 
 
 class CompilesItem(MistakesItem):
@@ -128,9 +128,9 @@ class FileItem(SpecItem):
 
     def runtest(self) -> None:
         graphs: list[Graph] = []
-        for name in self.file.file.variants:
+        for name in self.file.variants:
             try:
-                graphs.append(self.file.file.compile(name).graph)
+                graphs.append(self.file.compile(name).graph)
             except CompileError:
                 pytest.skip(f"{name} does not compile")
         self.test(graphs)
@@ -187,10 +187,10 @@ class ExpectItem(NetworkItem):
     """One line of `expect` holds."""
 
     def test(self, graph: Graph) -> None:
-        spec = self.file.file.spec
-        assert spec is not None
+        tree = self.file.expected(graph.variant)
+        assert tree is not None
         collector = Collector()
-        found = {e.what: e for e in results(graph, spec.expect[graph.variant][1], collector)}
+        found = {e.what: e for e in results(graph, tree, collector)}
         if self.name not in found:
             self._means_nothing(collector.sorted)
         elif not found[self.name].holds:
@@ -223,8 +223,8 @@ class NumericItem(NetworkItem):
         self.add_marker("archc_numeric")
 
     def test(self, graph: Graph) -> None:
-        settings = self.file.settings
-        network = numerics.network_of(self.file.file, graph.variant, settings.size)
+        settings = self.parent.parent.settings
+        network = numerics.network_of(self.file, graph.variant, settings.size)
         needed = numerics.memory_needed(network.graph, training=self.training)
         if settings.memory is not None and needed > settings.memory:
             pytest.skip(
@@ -248,11 +248,7 @@ class OnnxItem(NumericItem):
 
     def wrong(self, network: Network) -> list[Diagnostic]:
         found = numerics.differing(network)
-        spec = self.file.file.spec
-        assert spec is not None
-        variant = spec.variants.get(network.graph.variant)
-        span = variant.span if variant is not None else spec.span
-        return [errors.onnx_differs(span, network.graph.variant, found)] if found else []
+        return [errors.onnx_differs(self.parent.span, network.graph.variant, found)] if found else []
 
 
 class GradientsItem(NumericItem):

@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
 from archc.display.numbers import count
 from archc.graph.graph import Entry, Graph
+from archc.graph.storage import FLOAT_BYTES
 from archc.network import Network
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ BATCH = 2  # of which batch norms can take statistics also where a map is 1 × 1
 TOLERANCE = 1e-5  # ‖ONNX − module‖ / ‖module‖ in fp32
 NOISE = 0.2  # the range of what is added to weights that start as a constant
 _SHOWN = 5  # parameters that a failure shows in place
-_FLOAT_BYTES = 4
 
 
 def network_of(file: SpecFile, variant: str, size: int | None) -> Network:
@@ -55,16 +56,9 @@ def memory_needed(graph: Graph, *, training: bool) -> int:
     In training: weights and gradients, each also as it is made, and what every layer gives. In inference: the weights
     in the module, in the ONNX file as it is written, and in the session.
     """
-    weights = sum(_size(entry.weight.shape) for entry in graph.state) * _FLOAT_BYTES
-    made = [BATCH * _FLOAT_BYTES * sum(t.shape.numel for t in n.outputs) for n in graph.live("train")]
+    weights = sum(prod(entry.weight.shape) for entry in graph.state) * FLOAT_BYTES
+    made = [BATCH * FLOAT_BYTES * sum(t.shape.numel for t in n.outputs) for n in graph.live("train")]
     return 4 * weights + sum(made) if training else 3 * weights + 4 * max(made, default=0)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 @contextmanager

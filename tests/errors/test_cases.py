@@ -1,7 +1,7 @@
 """Every case file shows exactly the codes that its header names, and is rendered as its golden says.
 
 A case is ``cases/<name>.yaml``. Its first comment lines say ``# error: code, …`` or ``# warning: code, …``.
-It is checked as ``archc check`` does: all variants, patterns of ``init`` over them together, and names in ``expect``.
+It is checked as ``archc check`` does.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from pathlib import Path
 import pytest
 
 import archc
-from archc.compiler import open_spec, unmatched_patterns
+from archc.checking import check_file
 from archc.diagnostics.collector import Collector
-from archc.diagnostics.diagnostic import CompileError, Diagnostic
+from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.render import render
-from archc.graph.graph import Graph
-from archc.language.expect import unmet
-from archc.language.syntax import Mapping
 
 CASES = Path(__file__).parent / "cases"
 RUN = {"bad-gradient", "onnx-differs"}  # found where networks are run: tests/checking/test_plugin.py
@@ -49,27 +46,9 @@ def codes(text: str | None) -> set[str]:
 
 def diagnose(path: str) -> list[Diagnostic]:
     """What is said of a file."""
-    collector = Collector()
-    file, _ = open_spec(path)
-    graphs: list[Graph] = []
-    for variant in file.variants or [None]:
-        try:
-            compiled = file.compile(variant)
-        except CompileError as error:
-            found = error.diagnostics
-        else:
-            graphs.append(compiled.graph)
-            found = list(compiled.warnings)
-        for diagnostic in found:
-            collector.add(diagnostic)
-    if len(graphs) == len(file.variants):
-        for diagnostic in unmatched_patterns(graphs):
-            collector.add(diagnostic)
-        for graph in graphs:
-            _, figures = file.spec.expect.get(graph.variant, (None, None)) if file.spec else (None, None)
-            if isinstance(figures, Mapping):
-                for expectation in unmet(graph, figures, collector):
-                    collector.add(expectation.diagnostic(graph.variant))
+    checked = check_file(Path(path))
+    collector = Collector(checked.diagnostics)
+    collector.extend(expectation.diagnostic(variant) for variant, expectation in checked.unmet)
     return collector.sorted
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archc.checking import check_file
 from archc.compiler import SpecFile
 from archc.diagnostics.collector import Collector
-from archc.language.expect import Expectation, results, unmet
+from archc.language.expect import Expectation, results
 from archc.language.files import load
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def of(spec: Spec, text: str, variant: str, expect: str) -> list[Expectation]:
         textwrap.dedent(text) + f"expect:\n  {variant}:\n" + textwrap.indent(textwrap.dedent(expect), "    ")
     )
     file, collector = SpecFile(path, load(path)), Collector()
-    assert file.spec is not None
-    found = results(file.compile(variant).graph, file.spec.expect[variant][1], collector)
+    tree = file.expected(variant)
+    assert tree is not None
+    found = results(file.compile(variant).graph, tree, collector)
     collector.check()
     return found
 
@@ -91,9 +93,8 @@ def test_every_line_is_a_result_at_its_place_in_the_order_of_the_file(spec: Spec
     assert [line.span.text for line in found][3:6] == ["stage1.scale", "6144", "[64, 8, 9]"]
 
 
-def test_what_does_not_hold_is_what_is_unmet(spec: Spec) -> None:
+def test_what_does_not_hold_is_unmet(spec: Spec) -> None:
     path = spec.write(NET + "    expect: {rising: {params: 1, macs: '> 1', constraints: [group == 1]}}")
-    file = SpecFile(path, load(path))
-    assert file.spec is not None
-    found = unmet(file.compile("rising").graph, file.spec.expect["rising"][1], Collector())
-    assert [line.what for line in found] == ["params", "constraints[0]"]
+    assert [(variant, line.what) for variant, line in check_file(path).unmet] == [
+        ("rising", "params"), ("rising", "constraints[0]"),
+    ]  # fmt: skip

@@ -10,10 +10,7 @@ import torch
 import yaml
 
 import archc
-from archc.compiler import SpecFile
-from archc.diagnostics.collector import Collector
-from archc.language.expect import unmet
-from archc.language.files import load
+from archc.checking import check_file
 from tests.zoo.reference import MODELS, perturb_batch_norms, torchvision_model
 
 SPEC = MODELS / "anynet.yaml"
@@ -78,9 +75,6 @@ def _unmet_constraints(folder: Path, variant: str, rules: list[str], change: str
     lines = "".join(f"      - {rule}\n" for rule in rules)
     path = folder / "anynet.yaml"
     path.write_text(f"{text}\nexpect:\n  {variant}:\n    constraints:\n{lines}", encoding="utf-8")
-    file, collector = SpecFile(path, load(path)), Collector()
-    assert file.spec
-    _, tree = file.spec.expect[variant]
-    broken = {expectation.expected for expectation in unmet(file.compile(variant).graph, tree, collector)}
-    assert not collector.sorted
-    return broken
+    checked = check_file(path)
+    assert not checked.diagnostics
+    return {expectation.expected for _, expectation in checked.unmet}
