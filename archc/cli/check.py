@@ -48,6 +48,8 @@ def command(paths: Sequence[Path], form: str, output: Path | None, update: bool)
     report = check(wanted, update=update)
     if not report.files:
         raise click.UsageError(f"there is no spec (*.yaml) in {', '.join(map(str, wanted))}")
+    if output is not None and output.exists() and any(output.samefile(path) for path in report.sources.values()):
+        raise click.UsageError(f"--output: {output} is one of the specs")
     _write(report, load(form), output)
     return CODES[report.state]
 

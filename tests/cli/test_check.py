@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,26 @@ def test_the_library_is_as_expected_from_any_folder(archc: Archc) -> None:
     result = archc("check")
     assert (result.code, result.err) == (0, ""), result.out
     assert "resnet.yaml" in result.out
+
+
+def test_a_report_is_not_written_over_a_spec(archc: Archc, folder: Path) -> None:
+    text = (folder / "tiny.yaml").read_text()
+    (folder / "link.yaml").symlink_to("tiny.yaml")
+    for name in ("tiny.yaml", "link.yaml"):
+        result = archc("check", "tiny.yaml", "--output", name)
+        assert result.code == 2 and f"{name} is one of the specs" in result.err
+        assert (folder / "tiny.yaml").read_text() == text
+
+
+def test_names_of_files_do_not_act_on_the_terminal(archc: Archc, folder: Path) -> None:
+    (folder / "\x1b[31mred\nok.yaml").write_text(TINY.replace("params: 1102", "params: 1103"))
+    result = archc("check", ".")
+    assert result.code == 1 and "\x1b" not in result.out
+    assert "\u241b[31mred ok.yaml  " in result.out
+
+
+def test_what_a_broken_file_would_hold_is_not_guessed(archc: Archc, folder: Path) -> None:
+    (folder / "worse.yaml").write_text("name: [\n")
+    (folder / "parts.yaml").write_text("name: parts\nblocks:\n  a: relu\n")
+    out = archc("check", ".").out
+    assert re.search(r"^worse\.yaml +\? +1 error$", out, re.M) and re.search(r"^parts\.yaml +blocks +ok$", out, re.M)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from archc.checking.formats import Part
 from archc.checking.report import Checked, Report, Snapshot
 from archc.diagnostics.render import render
+from archc.diagnostics.text import clean
 from archc.display.numbers import count
 from archc.display.tables import aligned
 
@@ -15,19 +16,20 @@ class TextFormat:
     """A line for each file, what does not hold below it, then the diagnostics with their excerpts, then the verdict."""
 
     def parts(self, report: Report, *, color: bool) -> Iterator[Part]:
-        width = max((len(file.name) for file in report.files), default=0)
+        width = max((len(clean(file.name)) for file in report.files), default=0)
         for file in report.files:
             yield Part("\n".join(_file(file, width)) + "\n")
         for orphan in report.orphans:
-            yield Part(f"{orphan.path}  {orphan.message}: {orphan.help}\n")
+            yield Part(f"{clean(str(orphan.path))}  {orphan.message}: {orphan.help}\n")
         if report.diagnostics:
             yield Part(render(report.diagnostics, color=color).rstrip("\n") + "\n", aside=True)
         yield Part(_verdict(report) + "\n")
 
 
 def _file(file: Checked, width: int) -> Iterator[str]:
-    what = count(len(file.variants), "variant") if file.variants else "blocks"
-    yield f"{file.name:<{width}}  {what:>12}   {_state(file)}"
+    unread = "?" if file.state == "error" else "blocks"
+    what = count(len(file.variants), "variant") if file.variants else unread
+    yield f"{clean(file.name):<{width}}  {what:>12}   {_state(file)}"
     yield from (f"  {line}" for line in aligned(_cells(file), "<<<<<"))
     if file.snapshot is not None:
         yield from _snapshot(file.snapshot)
@@ -43,14 +45,14 @@ def _state(file: Checked) -> str:
 
 def _cells(file: Checked) -> list[tuple[str, str, str, str, str]]:
     return [
-        (variant, e.what, e.found, f"expected {e.expected}", f"({e.span.source.name}:{e.span.line})")
+        (variant, e.what, e.found, f"expected {e.expected}", f"({clean(e.span.source.name)}:{e.span.line})")
         for variant, e in file.unmet
     ]
 
 
 def _snapshot(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.state == "written":
-        yield f"  {snapshot.path.name} written"
+        yield f"  {clean(snapshot.path.name)} written"
     elif snapshot.bad:
         yield f"  {snapshot.message}; {snapshot.help}"
         yield from (f"    {line}" for line in snapshot.diff)
