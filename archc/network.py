@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archc.backends.difference import Difference
-    from archc.backends.fit import Report
-    from archc.backends.loading import Loaded
     from archc.backends.onnx import OnnxReport
     from archc.backends.table import Table
+    from archc.backends.weights.fit import Report
+    from archc.backends.weights.loading import Loaded
 
 File = str | Path
 
@@ -100,9 +100,9 @@ class Network:
         The result's ``network`` is this one, or, where the spec's ``weights`` says that the file is of other
         parameters, the one with these. Raises archc.backends.weights.WeightsError.
         """
-        from archc.backends.loading import examine, load
         from archc.backends.weights import load as read
         from archc.backends.weights import tensors_of
+        from archc.backends.weights.loading import examine, load
 
         tensors = read(weights, ema=ema) if isinstance(weights, str | Path) else tensors_of(weights)
         options: dict[str, Any] = {"given": self.params, "recompile": self._graph_with, "seed": seed}

@@ -21,10 +21,10 @@ from archc.backends._onnx.emitter import Draft, Drafts
 from archc.backends._onnx.fold import fold as fold_affine
 from archc.backends._onnx.values import Array, of_arrays, of_node
 from archc.backends._onnx.wire import Model
-from archc.backends.fit import Report
 from archc.backends.init import InitialValues, initial_value
-from archc.backends.loading import Loaded, load
 from archc.backends.weights import tensors_of
+from archc.backends.weights.fit import Report
+from archc.backends.weights.loading import Loaded, load
 from archc.graph.graph import Graph, Node, Tensor
 from archc.ops.base import Op
 from archc.ops.shape import Shape
@@ -83,7 +83,7 @@ def save(
     """Write the network as ONNX to ``path``; the same call writes the same bytes.
 
     ``weights`` maps the state_dict's keys, all of them and no others, to arrays or torch's tensors
-    (``archc.backends.weights.load`` reads a file of them), or is what ``archc.backends.loading`` made of a file;
+    (``archc.backends.weights.load`` reads a file of them), or is what ``archc.backends.weights.loading`` made of it;
     without, they start by ``init`` from ``seed``. Weights of ``external_data_from`` bytes or more in all, or too many
     for one proto (2 GiB), go into a file beside the model.
     Raises WeightsError and WriteError.

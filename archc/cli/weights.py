@@ -46,7 +46,7 @@ def command(
     takes = found.report.takes(partial=partial, other_structure=other_structure)
     if out is not None and takes:
         found.save(out)
-    from archc.backends.weights_table import as_json, as_text
+    from archc.backends.weights.formats import as_json, as_text
 
     written = out if takes else None
     click.echo(

@@ -17,9 +17,9 @@ import safetensors.torch
 import torch
 
 from archc.backends import weights
-from archc.backends.fit import match
 from archc.backends.onnx import build, save
 from archc.backends.weights import WeightsError
+from archc.backends.weights.fit import match
 from tests.onnx.networks import Residual, arrays, difference, perturbed, residual
 from tests.onnx.test_onnx_model import image, run
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import archc
 from archc.backends.expanded import expanded
 from archc.backends.weights import WeightsError
-from archc.backends.weights_table import as_text
+from archc.backends.weights.formats import as_text
 from archc.diagnostics.diagnostic import CompileError
 from archc.diagnostics.span import Source, Span
 from archc.display.paths import fold

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from archc.backends._weights.tensors import Tensors, WeightsError
-from archc.backends.fit import Implied, Made, Report, match, setting
+from archc.backends.weights.checkpoint import COUNT
+from archc.backends.weights.fit import Implied, Made, Report, match, setting
+from archc.backends.weights.tensors import Tensors, WeightsError
 from archc.diagnostics.diagnostic import CompileError, RequestError
 from archc.diagnostics.text import clean
 from archc.graph.graph import Graph
@@ -19,7 +20,6 @@ from archc.ops.base import Weight
 WRAPPERS = ("module.", "_orig_mod.", "model.")  # DataParallel and AveragedModel, torch.compile, Lightning
 _MOST_WRAPPERS = 8  # around one another
 CLASSES = "num_classes"
-_AVERAGED = "n_averaged"  # a count beside the weights of AveragedModel
 
 Recompile = Callable[[Mapping[str, Any]], Graph]
 
@@ -52,7 +52,7 @@ class Examination:
                 return
             self.keys = {k.removeprefix(prefix): v for k, v in self.keys.items()}
             self.notes.append(f"the prefix `{prefix}` is left out")
-            if prefix == WRAPPERS[0] and self.keys.pop(_AVERAGED, None):
+            if prefix == WRAPPERS[0] and self.keys.pop(COUNT, None):
                 self.notes.append("these are averaged weights (AveragedModel)")
 
     def _wrapped(self, prefix: str, own: list[str]) -> bool:

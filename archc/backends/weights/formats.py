@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 
-from archc.backends.fit import Report, described, key_text
-from archc.backends.loading import Loaded
+from archc.backends.weights.fit import Report, described, key_text
+from archc.backends.weights.loading import Loaded
 from archc.display.paths import fold
 from archc.display.tables import aligned
 

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archc.backends._weights.checkpoint import chosen
-from archc.backends._weights.tensors import Array, Stored, Tensors, WeightsError
+from archc.backends.weights.checkpoint import chosen
+from archc.backends.weights.tensors import Array, Stored, Tensors, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,6 +1,7 @@
 """Reading and writing files of weights, without running any code that they hold.
 
-Floating-point tensors come out as float32 whatever the file's precision; integers come out as they are.
+Floating-point tensors come out as float32 whatever the file's precision; integers come out as they are. What a file is
+of a network is said in ``loading``, from an ``examination`` of the file to a report of how it fits (``fit``).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from archc.backends._weights import safetensors, torch_file
-from archc.backends._weights.safetensors import little_endian, save
-from archc.backends._weights.tensors import Array, Stored, Tensors, WeightsError, as_float32
+from archc.backends.weights import safetensors, torch_file
+from archc.backends.weights.safetensors import little_endian, save
+from archc.backends.weights.tensors import Array, Stored, Tensors, WeightsError, as_float32
 
 __all__ = ["Array", "Stored", "Tensors", "WeightsError", "little_endian", "load", "save", "tensors_of"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from archc.backends._weights.tensors import Array, Stored, Tensors, WeightsError, as_float32
+from archc.backends.weights.tensors import Array, Stored, Tensors, WeightsError, as_float32
 from archc.files import writing
 
 _FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}

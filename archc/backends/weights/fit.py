@@ -102,7 +102,7 @@ class Report:
         return not (self.missing or self.unexpected or self.mismatched)
 
     def takes(self, *, partial: bool, other_structure: bool) -> bool:
-        """Whether the file is loaded under these options (those of ``archc.backends.loading.load``)."""
+        """Whether the file is loaded under these options (those of ``archc.backends.weights.loading.load``)."""
         if partial:
             return bool(self.loaded)
         return self.fits and (other_structure or self.ok)

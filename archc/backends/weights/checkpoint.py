@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from archc.backends._weights.tensors import WeightsError
+from archc.backends.weights.tensors import WeightsError
 
 PLAIN = ("state_dict", "model_state_dict", "model", "net")
 AVERAGED = ("state_dict_ema", "ema_state_dict", "model_ema", "ema")

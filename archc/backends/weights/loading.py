@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from archc.backends._weights.examination import Examination, Recompile
-from archc.backends.fit import Report
 from archc.backends.weights import Array, Tensors, WeightsError, save
+from archc.backends.weights.examination import Examination, Recompile
+from archc.backends.weights.fit import Report
 from archc.graph.graph import Graph
 from archc.graph.structure import structure_hash
 from archc.ops.base import Weight

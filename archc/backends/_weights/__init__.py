@@ -1,1 +1,0 @@
-"""The formats in which weights lie in files."""
