@@ -8,15 +8,17 @@ from archc.version import __version__
 
 if TYPE_CHECKING:
     from archc.backends.difference import Difference
+    from archc.backends.table import Table, TableError
     from archc.backends.weights import WeightsError
     from archc.compiler import SpecFile, open_spec
     from archc.diagnostics.diagnostic import CompileError, Diagnostic, RequestError
     from archc.differences import diff
-    from archc.network import Network, WeightsWarning, compile
+    from archc.files import WriteError
+    from archc.network import Network, Weighted, WeightsWarning, compile
 
 __all__ = [
-    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "WeightsError", "WeightsWarning",
-    "__version__", "compile", "diff", "open_spec",
+    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "Table", "TableError",
+    "Weighted", "WeightsError", "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec",
 ]  # fmt: skip
 
 _HOMES = {
@@ -26,8 +28,12 @@ _HOMES = {
     "Network": "archc.network",
     "RequestError": "archc.diagnostics.diagnostic",
     "SpecFile": "archc.compiler",
+    "Table": "archc.backends.table",
+    "TableError": "archc.backends.table",
+    "Weighted": "archc.network",
     "WeightsError": "archc.backends.weights",
     "WeightsWarning": "archc.network",
+    "WriteError": "archc.files",
     "compile": "archc.network",
     "diff": "archc.differences",
     "open_spec": "archc.compiler",

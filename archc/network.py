@@ -51,7 +51,7 @@ class Network:
         """The layers with their shapes and costs.
 
         ``convention`` is ``"torchinfo"``, ``"fvcore"`` or ``"ptflops"`` for operations as that tool counts them.
-        Raises archc.backends.table.TableError for an unknown column or convention.
+        Raises archc.TableError for an unknown column or convention.
         """
         from archc.backends.table import Table
 
@@ -98,7 +98,7 @@ class Network:
         network that computes something else. Without ``check`` any file is taken: see ``report`` of the result.
 
         The result's ``network`` is this one, or, where the spec's ``weights`` says that the file is of other
-        parameters, the one with these. Raises archc.backends.weights.WeightsError.
+        parameters, the one with these. Raises archc.WeightsError.
         """
         from archc.backends.weights import load as read
         from archc.backends.weights import tensors_of
@@ -145,8 +145,8 @@ class Network:
 
         Without ``weights`` they are drawn from ``seed`` by the spec's ``init``; ``partial``, ``ema`` and
         ``other_structure`` are those of ``load_weights``. Weights of ``external_data_from`` bytes or more get a file of
-        their own. Raises archc.backends.weights.WeightsError where the weights are not those of the network, and
-        archc.files.WriteError where the files can't be written.
+        their own. Raises archc.WeightsError where the weights are not those of the network, and
+        archc.WriteError where the files can't be written.
         """
         from archc.backends.onnx import save
 
@@ -205,7 +205,7 @@ class Weighted:
         return save(self.network.graph, Path(path), weights=self.loaded, external_data_from=external_data_from)
 
     def save(self, path: str | Path) -> None:
-        """Write the weights, by the network's keys, as ``.safetensors``. Raises archc.files.WriteError."""
+        """Write the weights, by the network's keys, as ``.safetensors``. Raises archc.WriteError."""
         self.loaded.save(path)
 
 

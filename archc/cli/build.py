@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from archc.cli.failures import FAILED_CHECK
 from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
 from archc.network import Network
 from archc.targets import DEFAULT, Options, TargetError, Written, load, names
@@ -95,7 +96,7 @@ def _check(network: Network, targets: Sequence[str], out: Path, options: Options
                 state = _state(file, out / file.name)
                 click.echo(f"{out / file.name}  {state}")
                 stale += state != "ok"
-    return 1 if stale else 0
+    return FAILED_CHECK if stale else 0
 
 
 def _state(fresh: Path, there: Path) -> str:

@@ -34,9 +34,5 @@ def command(a: str, b: str | None, rev: str | None, unfold: bool, exit_code: boo
 
     found, warnings = compare(*sides(a, b, rev), params_of(changes["settings"]), input_of(changes["inputs"]))
     show_diagnostics(warnings)
-    if form == "text":
-        shown = found.text(color=use_color(sys.stdout), unfold=unfold)
-    else:
-        shown = found.markdown(unfold=unfold) if form == "markdown" else found.json()
-    click.echo(shown, nl=False, color=True)
+    click.echo(found.render(form, color=use_color(sys.stdout), unfold=unfold), nl=False, color=True)
     return FAILED_CHECK if exit_code and not found.same else 0

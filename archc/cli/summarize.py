@@ -38,7 +38,7 @@ def command(
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     try:
         table = network.table(mode=mode, batch=batch, depth=depth, unfold=unfold, columns=names, convention=convention)
-        text = table.text(color=use_color(sys.stdout)) if form == "table" else table.render(form)
+        text = table.render(form, color=use_color(sys.stdout))
     except TableError as e:
         raise click.UsageError(str(e)) from e
     click.echo(text, nl=False, color=True)

@@ -184,6 +184,7 @@ def test_what_there_is_not_is_said(options: dict[str, Any], says: str) -> None:
 def test_unknown_formats_and_columns_of_json_are_refused() -> None:
     with pytest.raises(TableError, match="markdown"):
         Table(unet()).render("yaml")
+    assert Table(unet()).render() == Table(unet()).text()
     with pytest.raises(TableError, match="json"):
         Table(unet(), columns=["op"]).json()
     assert list(FORMATS) == ["table", "markdown", "csv", "json"]

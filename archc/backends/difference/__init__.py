@@ -80,11 +80,11 @@ class Difference:
         """Every change and every key, unfolded; the keys of the JSON and their order are kept stable."""
         return json_text(self.data()) + "\n"
 
-    def render(self, format: str = "text") -> str:
-        """The difference in one of ``FORMATS``. Raises ValueError for an unknown one."""
+    def render(self, format: str = "text", *, color: bool = False, unfold: bool = False) -> str:
+        """The difference in one of ``FORMATS``, the options as far as it has them. Raises ValueError for another."""
         if format not in FORMATS:
             raise ValueError(f"no format `{format}`; there are {', '.join(FORMATS)}")
-        return FORMATS[format](self)
+        return FORMATS[format](self, color, unfold)
 
     def __str__(self) -> str:
         return self.text()
@@ -95,8 +95,8 @@ class Difference:
         return Text.from_ansi(self.text(color=True), no_wrap=True, overflow="ignore")
 
 
-FORMATS: dict[str, Callable[[Difference], str]] = {
-    "text": Difference.text,
-    "markdown": Difference.markdown,
-    "json": Difference.json,
+FORMATS: dict[str, Callable[[Difference, bool, bool], str]] = {
+    "text": lambda difference, color, unfold: difference.text(color=color, unfold=unfold),
+    "markdown": lambda difference, _, unfold: difference.markdown(unfold=unfold),
+    "json": lambda difference, _, __: difference.json(),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archc.backends.spec_text import value_text
 from archc.backends.table.columns import shape_text
-from archc.backends.table.rows import contents, reference
+from archc.backends.table.rows import contents, reference, repeated
 from archc.display.names import some
 from archc.display.numbers import by_axis
 from archc.display.paths import all_series, grids, grouped, kin, series
@@ -75,8 +75,7 @@ def _row(comparison: Comparison, group: Sequence[Change]) -> Row:
     path = _path([c.child for c in group])
     text = _renamed(group) if first.kind == "renamed" else _words(first)
     if times > 1 and first.kind != "renamed":
-        bracketed = f"({text})" if first.kind in SIGNS and (" × " in text or ", " in text) else text
-        text = f"{times} × {bracketed}"
+        text = repeated(times, text) if first.kind in SIGNS else f"{times} × {text}"
     return Row(sign, path, text, times, *_difference(comparison, group))
 
 

@@ -124,11 +124,11 @@ class Table:
         parts.insert(3, f'  "rows": [\n{rows}\n  ]')
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
-    def render(self, format: str = "text") -> str:
-        """The table in one of ``FORMATS``. Raises TableError for an unknown one."""
+    def render(self, format: str = "table", *, color: bool = False) -> str:
+        """The table in one of ``FORMATS``, in colour where it has any. Raises TableError for an unknown one."""
         if format not in FORMATS:
             raise TableError(f"no format `{format}`; there are {', '.join(FORMATS)}")
-        return FORMATS[format](self)
+        return FORMATS[format](self, color)
 
     def __str__(self) -> str:
         return self.text()
@@ -167,9 +167,9 @@ def _row_data(row: Row) -> dict[str, Any]:
     }
 
 
-FORMATS: dict[str, Callable[[Table], str]] = {
-    "table": Table.text,
-    "markdown": Table.markdown,
-    "csv": Table.csv,
-    "json": Table.json,
+FORMATS: dict[str, Callable[[Table, bool], str]] = {
+    "table": lambda table, color: table.text(color=color),
+    "markdown": lambda table, _: table.markdown(),
+    "csv": lambda table, _: table.csv(),
+    "json": lambda table, _: table.json(),
 }

@@ -47,10 +47,7 @@ class Row:
     @property
     def label(self) -> str:
         """The op, and how often."""
-        if self.times == 1:
-            return self.op
-        op = f"({self.op})" if " × " in self.op or ", " in self.op else self.op
-        return f"{self.times} × {op}" + (", each:" if self.opened else "")
+        return self.op if self.times == 1 else repeated(self.times, self.op) + (", each:" if self.opened else "")
 
 
 @dataclass(slots=True)
@@ -179,6 +176,11 @@ class Rows:
             saved=sums.saved,
             field=cost.field if cost else None,
         )
+
+
+def repeated(times: int, text: str) -> str:
+    """``3 × bottleneck``; ``3 × (conv, batch_norm)``"""
+    return f"{times} × ({text})" if " × " in text or ", " in text else f"{times} × {text}"
 
 
 def reference(tensor: Tensor) -> str:
