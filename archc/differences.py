@@ -12,7 +12,7 @@ from archc.backends.difference import Difference
 from archc.compiler import Shapes, SpecFile, at_revision, open_spec
 from archc.diagnostics.diagnostic import Diagnostic, RequestError
 from archc.display.names import listed
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 from archc.network import Network
 
 HERE = "HEAD"  # what a spec is compared with that is given alone

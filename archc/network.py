@@ -62,7 +62,7 @@ class Network:
     def diff(self, other: Network) -> Difference:
         """What differs from this network to another, and which of its weights carry over."""
         from archc.backends.difference import Difference
-        from archc.graph.compare import Comparison
+        from archc.graph.comparison import Comparison
 
         names = self.graph.spec_name, other.graph.spec_name
         return Difference(*names, [Comparison(self.graph, other.graph)])

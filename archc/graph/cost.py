@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import prod
 
 from archc.graph.graph import Graph, Mode, Node
-from archc.graph.inplace import inplace_nodes
 from archc.graph.memory import Memory, memory
+from archc.graph.memory.inplace import inplace_nodes
+from archc.graph.memory.saved import saved_for_backward
+from archc.graph.memory.storage import FLOAT_BYTES
 from archc.graph.receptive import Field, receptive_fields
-from archc.graph.saved import saved_for_backward
-from archc.graph.storage import FLOAT_BYTES
 from archc.ops.base import Weight
 
 
@@ -45,7 +45,7 @@ class Total:
     Network Design Spaces", CVPR 2020) define them, are the numbers that these layers give; they and the memory are of
     the whole batch. ``peak_activation_bytes`` are the most bytes of tensors that are alive at once in inference (see
     ``archc.graph.memory``), ``saved_for_backward_bytes`` those that autograd keeps after the forward of a training
-    step (see ``archc.graph.saved``), whatever the mode; both are fp32, weights aside. ``param_bytes`` are the
+    step (see ``archc.graph.memory.saved``), whatever the mode; both are fp32, weights aside. ``param_bytes`` are the
     parameters as fp32.
     """
 

@@ -22,7 +22,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.diagnostic import CompileError, Diagnostic
 from archc.display.numbers import count
 from archc.graph.graph import Entry, Graph
-from archc.graph.storage import FLOAT_BYTES
+from archc.graph.memory.storage import FLOAT_BYTES
 from archc.network import Network
 
 if TYPE_CHECKING:

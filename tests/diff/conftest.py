@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import archc
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 from archc.network import Network
 
 Compare = Callable[..., Comparison]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import archc
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 from archc.network import Network
 from tests.diff.conftest import NetworkOf
 

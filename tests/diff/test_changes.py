@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archc.graph.compare import Change, Comparison
+from archc.graph.comparison import Change, Comparison
 from tests.diff.conftest import Compare
 
 BASE = """

@@ -16,7 +16,7 @@ import archc
 from archc.backends.difference import Difference
 from archc.backends.difference.rows import rows
 from archc.compiler import SpecFile
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 from archc.graph.graph import Graph
 from archc.language import library
 from archc.language.files import load_from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archc.graph.inplace import inplace_nodes
+from archc.graph.memory.inplace import inplace_nodes
 from tests.support.builder import Builder
 
 

@@ -11,9 +11,9 @@ import torch
 from archc.backends.torch_module import module
 from archc.graph.cost import cost
 from archc.graph.graph import Graph, Node, Tensor
-from archc.graph.inplace import inplace_nodes
 from archc.graph.memory import memory
-from archc.graph.saved import saved_for_backward
+from archc.graph.memory.inplace import inplace_nodes
+from archc.graph.memory.saved import saved_for_backward
 from tests.support import memory as measured
 from tests.support.builder import Builder
 from tests.table.networks import auxiliary, resnet50, two_inputs, unet

@@ -16,7 +16,7 @@ from archc.backends._source.steps import UnmergeableError
 from archc.backends._source.template import ABSENT, Body, Chain, Entry, Leaf, Slot, Space, leaves, skeleton
 from archc.backends._source.wiring import Wiring
 from archc.graph.graph import Graph, Module, Node
-from archc.graph.inplace import inplace_nodes
+from archc.graph.memory.inplace import inplace_nodes
 
 Group = tuple[object, ...]
 _MOST_CLASSES = 32  # of one block, with which a further form of it is compared

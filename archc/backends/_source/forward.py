@@ -13,7 +13,7 @@ from archc.backends._source.template import Body, Chain, Entry, Item, Leaf, Ref,
 from archc.backends._source.usage import Place, Usage, place_of, refs_of
 from archc.backends._source.wiring import Key
 from archc.graph.graph import Tensor
-from archc.graph.statements import NESTED, NESTED_TO_ACTIVATION
+from archc.graph.memory.statements import NESTED, NESTED_TO_ACTIVATION
 
 WIDTH = 96
 _INDENT = "    "

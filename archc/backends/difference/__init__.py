@@ -10,7 +10,7 @@ from archc.backends.difference import formats
 from archc.backends.difference.data import data, json_text
 from archc.backends.difference.sections import Section, overview
 from archc.display.tables import ansi, plain
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -8,8 +8,8 @@ from typing import Any, cast
 from archc.backends.difference.rows import label
 from archc.backends.difference.sections import FIGURES, verdict
 from archc.backends.table.rows import reference
-from archc.graph.carry import Carry, Pair
-from archc.graph.compare import Change, Comparison
+from archc.graph.comparison import Change, Comparison
+from archc.graph.comparison.carry import Carry, Pair
 from archc.graph.graph import Child, Entry, Graph, Node, Tensor
 
 WIDTH = 110  # columns in which a value of the JSON stands on one line

@@ -10,7 +10,7 @@ from archc.backends.table.columns import NONE
 from archc.diagnostics.text import clean
 from archc.display import tables
 from archc.display.tables import BOLD, DIM, Style, escaped
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 
 COLOURS = {"+": "32", "−": "31", "~": "33"}
 LONG = 12  # lines of a table that a pull request shows at once

@@ -11,7 +11,7 @@ from archc.backends.table.rows import contents, reference, repeated
 from archc.display.names import some
 from archc.display.numbers import by_axis
 from archc.display.paths import all_series, grids, grouped, kin, series
-from archc.graph.compare import Change, Comparison, Kind
+from archc.graph.comparison import Change, Comparison, Kind
 from archc.graph.graph import Child, Module, Node, Tensor
 from archc.ops.kinds import compact
 

@@ -12,7 +12,7 @@ from archc.backends.spec_text import value_text
 from archc.backends.table.columns import NONE
 from archc.diagnostics.text import clean
 from archc.display.numbers import binary, decimal, exact
-from archc.graph.compare import Comparison
+from archc.graph.comparison import Comparison
 from archc.graph.graph import Graph, Tensor
 
 BEFORE, AFTER = "A", "B"

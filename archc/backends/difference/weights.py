@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from archc.display.names import SOME, some
 from archc.display.numbers import by_axis
 from archc.display.paths import all_series, grids, grouped, kin, series
-from archc.graph.carry import Carry, Pair, numbers
+from archc.graph.comparison.carry import Carry, Pair, numbers
+from archc.graph.comparison.match import Match
 from archc.graph.graph import Entry, Graph, Module, Node
-from archc.graph.match import Match
 
 WHOLE = 3  # weights from which a container is named in place of each
 

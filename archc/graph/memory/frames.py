@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf
 
 from archc.graph.graph import Graph, Module, Node, Tensor
-from archc.graph.statements import Body, Call
+from archc.graph.memory.statements import Body, Call
 
 
 def held_until(graph: Graph) -> dict[Tensor, float]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from archc.graph.carry import Carry, carry
+from archc.graph.comparison.carry import Carry, carry
+from archc.graph.comparison.match import Match
+from archc.graph.comparison.sources import Sources
 from archc.graph.cost import Cost, NodeCost, cost
 from archc.graph.graph import Child, Graph, Module, Node, Tensor
-from archc.graph.match import Match
-from archc.graph.sources import Sources
 from archc.ops.shape import Shape
 
 Kind = Literal["added", "removed", "renamed", "replaced", "changed", "rewired", "reshaped"]

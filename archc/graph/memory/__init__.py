@@ -1,4 +1,4 @@
-"""How much memory a network's tensors need at once in inference, by liveness.
+"""How much memory a network's tensors need at once in inference, by liveness; in training, see ``saved``.
 
 What is counted are the tensors of a PyTorch module as archc writes it: inputs, outputs, and what lies between. Weights
 and buffers are not, nor are the workspaces of the libraries that compute convolutions and products.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from archc.graph.frames import held_until
 from archc.graph.graph import Graph, Node
-from archc.graph.storage import Slot, Storage
+from archc.graph.memory.frames import held_until
+from archc.graph.memory.storage import Slot, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ def memory(graph: Graph, batch: int = 1, in_place: Collection[Node] = ()) -> Mem
     """The bytes of fp32 tensors that are alive at each node in eval mode, weights aside.
 
     Nodes run in the order of the spec. A tensor lives from the node that makes it until no call of the generated module
-    holds it any more (see ``archc.graph.frames``). A view, and a node of ``in_place``, writes into its input's memory.
-    What an op makes and throws away counts while it runs.
+    holds it any more (see ``archc.graph.memory.frames``). A view, and a node of ``in_place``, writes into its input's
+    memory. What an op makes and throws away counts while it runs.
     """
     storage = Storage(graph, "eval", batch, in_place)
     ends = _ends(graph, storage)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 
+from archc.graph.comparison.match import Match
 from archc.graph.graph import Entry, Graph
-from archc.graph.match import Match
 
 
 @dataclass(frozen=True, slots=True)

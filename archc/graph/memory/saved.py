@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from archc.graph.graph import Graph, Node, Tensor
-from archc.graph.storage import Slot, Storage
+from archc.graph.memory.storage import Slot, Storage
 
 
 def saved_for_backward(graph: Graph, batch: int = 1, in_place: Collection[Node] = ()) -> dict[Node, int]:

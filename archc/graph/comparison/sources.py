@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archc.graph.comparison.match import Match
 from archc.graph.graph import Child, Tensor, tensors
-from archc.graph.match import Match
 
 
 class Sources:
