@@ -12,9 +12,9 @@ from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.span import Source, Span
 from archc.language import library, limits
+from archc.language.filesystem import DISK, FileSystem
 from archc.language.schema import read_spec
 from archc.language.spec import Spec, Use
-from archc.language.storage import DISK, Storage
 
 
 @dataclass(eq=False)
@@ -26,7 +26,7 @@ class Loaded:
     spec: Spec | None
     diagnostics: list[Diagnostic]
     used: list[tuple[Use, Loaded | None]] = field(default_factory=list["tuple[Use, Loaded | None]"])
-    storage: Storage = DISK
+    filesystem: FileSystem = DISK
 
     def everything(self) -> list[Loaded]:
         """This file and all that it uses, each once."""
@@ -65,32 +65,32 @@ def load(path: Path) -> Loaded:
     return loaded
 
 
-def load_from(storage: Storage, path: Path) -> Loaded:
+def load_from(filesystem: FileSystem, path: Path) -> Loaded:
     """As ``load``, from elsewhere than the disk."""
-    return _load(path, (), {}, storage)
+    return _load(path, (), {}, filesystem)
 
 
-def _load(path: Path, above: tuple[Path, ...], read: dict[Path, Loaded], storage: Storage) -> Loaded:
+def _load(path: Path, above: tuple[Path, ...], read: dict[Path, Loaded], filesystem: FileSystem) -> Loaded:
     """``above`` are the files that led here, ``read`` those that were read on the way."""
-    if (resolved := storage.key(path)) in read:
+    if (resolved := filesystem.key(path)) in read:
         return read[resolved]
     collector = Collector()
-    source = Source(storage.shown(path), "")
-    source.text, why = storage.read(path)
-    loaded = read[resolved] = Loaded(path, source, None, collector.diagnostics, storage=storage)
+    source = Source(filesystem.shown(path), "")
+    source.text, why = filesystem.read(path)
+    loaded = read[resolved] = Loaded(path, source, None, collector.diagnostics, filesystem=filesystem)
     if why is not None:
         start, too_large = Span(source, 0, 0), why == "too large"
         collector.add(errors.file_too_large(start, limits.FILE_BYTES) if too_large else errors.unreadable(start, why))
         return loaded
     loaded.spec = read_spec(source, collector)
     for use in loaded.spec.uses if loaded.spec is not None else []:
-        loaded.used.append((use, _used(use, path, (*above, resolved), read, collector, storage)))
+        loaded.used.append((use, _used(use, path, (*above, resolved), read, collector, filesystem)))
     return loaded
 
 
 def _unchanged(file: Loaded) -> bool:
     """Whether a file is as it was read (its text, for times can lie), and lacks no file that may be there now."""
-    text, why = file.storage.read(file.path)
+    text, why = file.filesystem.read(file.path)
     return why is None and text == file.source.text and all(used is not None for _, used in file.used)
 
 
@@ -100,25 +100,25 @@ def _used(
     above: tuple[Path, ...],
     read: dict[Path, Loaded],
     collector: Collector,
-    storage: Storage,
+    filesystem: FileSystem,
 ) -> Loaded | None:
     name, span = use.path.text, use.path.span
     if name.startswith("."):
         found: Path | None = path.parent / name
         assert found is not None
-        known = [f"{name.rpartition('/')[0]}/{other}" for other in storage.names(found.parent)]
+        known = [f"{name.rpartition('/')[0]}/{other}" for other in filesystem.names(found.parent)]
         if found.suffix not in library.SUFFIXES:  # no other file is a spec's business
             found = Path(f"{found}.yaml")
     else:
-        found, known = storage.used_file(name), storage.used_names()
-    if found is None or not storage.exists(found):
+        found, known = filesystem.used_file(name), filesystem.used_names()
+    if found is None or not filesystem.exists(found):
         collector.add(errors.no_such_file(span, name, known))
         return None
-    if (key := storage.key(found)) in above:
+    if (key := filesystem.key(found)) in above:
         circle = [*above[above.index(key) :], found]
-        collector.add(errors.use_cycle(span, [storage.shown(p) for p in circle]))
+        collector.add(errors.use_cycle(span, [filesystem.shown(p) for p in circle]))
         return None
     if len(above) >= limits.NESTING // 2:
         collector.add(errors.nested_too_deeply(span, limits.NESTING // 2))
         return None
-    return _load(found, above, read, storage)
+    return _load(found, above, read, filesystem)

@@ -68,13 +68,13 @@ def _names(node: Tree, file: Loaded, expander: Expander) -> list[str] | None:
 
 def _text_beside(file: Loaded, name: str) -> tuple[str, str | None]:
     """The text of a file beside this one, or why there is none."""
-    storage, folder = file.storage, file.path.parent
+    filesystem, folder = file.filesystem, file.path.parent
     path = folder / name
-    if not storage.exists(path):
+    if not filesystem.exists(path):
         return "", "there is no such file"
-    if not storage.key(path).is_relative_to(storage.key(folder)):  # what it holds gets into what is built
+    if not filesystem.key(path).is_relative_to(filesystem.key(folder)):  # what it holds gets into what is built
         return "", "it does not lie beside this file"
-    return storage.read(path)
+    return filesystem.read(path)
 
 
 def preprocess_of(spec: Spec, variant: str) -> Tree | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import RequestError
 from archc.language import library, limits
-from archc.language.storage import DISK, decoded
+from archc.language.filesystem import DISK, decoded
 
 SECONDS = 60.0  # in which git has to answer
 _SAFE = ("--no-pager", "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")

@@ -20,7 +20,7 @@ from archc.graph.comparison import Comparison
 from archc.graph.graph import Graph
 from archc.language import library
 from archc.language.files import load_from
-from archc.language.storage import DISK
+from archc.language.filesystem import DISK
 from tests.support.builder import Builder
 
 LAYERS: list[tuple[Any, ...]] = [

@@ -10,7 +10,7 @@ from typing import Protocol
 from archc.language import library, limits
 
 
-class Storage(Protocol):
+class FileSystem(Protocol):
     """Files by path."""
 
     def key(self, path: Path) -> Path:
