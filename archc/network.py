@@ -89,9 +89,9 @@ class Network:
         self, weights: File | Mapping[str, Any], *, partial: bool = False, ema: bool = False,
         other_structure: bool = False, seed: int = 0, check: bool = True,
     ) -> Weighted:  # fmt: skip
-        """The weights in a file, as those of this network; needs numpy, and torch for ``.pth`` and ``.pt``.
+        """The weights in a file, as those of this network; needs numpy, and torch for files of ``torch.save``.
 
-        ``weights`` is a ``.safetensors``, ``.pth`` or ``.pt`` file, or a mapping from state_dict keys to arrays (or
+        ``weights`` is a ``.safetensors`` file or one of ``torch.save``, or a mapping from state_dict keys to arrays (or
         tensors). All must be there, and no others; ``partial`` takes what fits, and the rest starts from ``seed`` by
         the spec's ``init``, as the classifier does where ``num_classes`` was set to another number than the file's.
         ``ema`` takes the averaged weights of a checkpoint. ``other_structure`` takes a file that archc wrote from a

@@ -26,7 +26,8 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 )  # fmt: skip
 @click.option(
     "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A .safetensors, .pth or .pt file; its keys must be those of the network, all and no others.",
+    help="A .safetensors file, or one of torch.save (.pth, .pt, .ckpt, .bin). All of the network's weights must be in "
+    "it, and no others.",
 )  # fmt: skip
 @weights_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")

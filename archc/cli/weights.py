@@ -24,18 +24,10 @@ from archc.cli.options import compile_network, load_weights, network_options, we
 @weights_options
 @network_options
 def command(
-    file: Path,
-    spec: str,
-    form: str,
-    whole: bool,
-    out: Path | None,
-    seed: int,
-    partial: bool,
-    ema: bool,
-    other_structure: bool,
-    **changes: Any,
-) -> int:
-    """Show what FILE (.safetensors, .pth, .pt) would load into the network SPEC.
+    file: Path, spec: str, form: str, whole: bool, out: Path | None, seed: int, partial: bool, ema: bool,
+    other_structure: bool, **changes: Any,
+) -> int:  # fmt: skip
+    """Show what FILE (.safetensors, or one of torch.save: .pth, .pt, .ckpt, .bin) would load into the network SPEC.
 
     Exits with 0 where `archc build --weights` would take it with the same options, with 1 where not.
     """
@@ -44,14 +36,13 @@ def command(
     network = compile_network(spec, **changes)
     found = load_weights(network, file, ema=ema, seed=seed, check=False)
     takes = found.report.takes(partial=partial, other_structure=other_structure)
-    if out is not None and takes:
-        found.save(out)
+    written = out if takes else None
+    if written is not None:
+        found.save(written)
     from archc.backends.weights.formats import as_json, as_text
 
-    written = out if takes else None
-    click.echo(
-        as_json(found.loaded, takes, written) if form == "json" else as_text(found.loaded, takes, written, whole=whole)
-    )
+    arguments = found.loaded, takes, written
+    click.echo(as_json(*arguments) if form == "json" else as_text(*arguments, whole=whole))
     if out is not None and not takes:
         click.echo(f"error: {out} is not written: the file does not load", err=True)
     return 0 if takes else FAILED_CHECK
