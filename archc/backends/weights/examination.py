@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from archc.backends.weights.checkpoint import COUNT
 from archc.backends.weights.fit import Implied, Made, Report, match, setting
+from archc.backends.weights.metadata import Metadata
 from archc.backends.weights.tensors import Tensors, WeightsError
 from archc.diagnostics.diagnostic import CompileError, RequestError
 from archc.diagnostics.text import clean
@@ -34,6 +34,7 @@ class Examination:
     def __init__(self, graph: Graph, tensors: Tensors, given: Mapping[str, Any], recompile: Recompile | None) -> None:
         self.graph, self.tensors, self.given, self.recompile = graph, tensors, given, recompile
         self.keys: dict[str, str] = {key: key for key in tensors}
+        self.metadata = Metadata(tensors.metadata)
         self.notes = list(tensors.notes)
         self.renamed: dict[str, str] = {}
         self.implied: dict[str, Implied] = {}
@@ -78,26 +79,14 @@ class Examination:
 
     def _read_params(self) -> None:
         """What archc itself wrote of the network goes before what a file looks like."""
-        made = self._metadata()
+        made = self.metadata.params
         for name in {name for rule in self.graph.weight_rules for name in rule.params}:
             if name in made:
-                self.implied[name] = Implied(name, made[name], f"it was written so, from {self._spec}")
+                self.implied[name] = Implied(name, made[name], f"it was written so, from {self.metadata.spec}")
         for name in [n for n in self.implied if n in self.given]:
             implied = self.implied.pop(name)
             if implied.value != self.given[name]:
                 self.notes.append(f"{name}={setting(self.given[name])}, as asked; the file is of {implied}")
-
-    def _metadata(self) -> Mapping[str, Any]:
-        """The parameters of the network that the file was made from, where archc wrote it."""
-        try:
-            params = json.loads(self.tensors.metadata.get("params", "{}"))
-        except (ValueError, RecursionError):
-            return {}
-        return cast(dict[str, Any], params) if isinstance(params, dict) else {}
-
-    @property
-    def _spec(self) -> str:
-        return clean(self.tensors.metadata.get("spec", "another spec"), 200)
 
     def _change(self) -> Mapping[str, Any]:
         """Compile the network that the file is of; parameters that change nothing are not spoken of."""
@@ -182,15 +171,13 @@ class Examination:
 
     def _made(self, report: Report) -> Made | None:
         """The network that archc wrote the file from, against this one."""
-        made = self.tensors.metadata.get("structure_sha256")
+        made, params = self.metadata.structure, self.metadata.params
         if made is None:
             return None
-        params = self._metadata()
         same = made == structure_hash(self.graph) or made == self._as_made(params, report)
         ours = self.graph.params
         changed = {key: (value, ours[key]) for key, value in params.items() if key in ours and ours[key] != value}
-        related = self.tensors.metadata.get("spec") == self.graph.spec_name
-        return Made(self._spec, same, related, {} if same else changed)
+        return Made(self.metadata.spec, same, self.metadata.is_of(self.graph), {} if same else changed)
 
     def _as_made(self, params: Mapping[str, Any], report: Report) -> str | None:
         """The structure of this network with those parameters of the file's that are known not to matter.

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from archc.backends.weights import Array, Tensors, WeightsError, save
 from archc.backends.weights.examination import Examination, Recompile
 from archc.backends.weights.fit import Report
+from archc.backends.weights.metadata import written
 from archc.graph.graph import Graph
-from archc.graph.structure import structure_hash
 from archc.ops.base import Weight
-from archc.version import __version__
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class Loaded(Mapping[str, Array]):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write them as ``.safetensors``, whole or not at all, with what they are of. Raises WriteError."""
-        save(path, self, metadata(self.graph))
+        save(path, self, written(self.graph))
 
 
 def load(
@@ -116,22 +114,3 @@ def examine(
     """
     seen = Examination(graph, tensors, given or {}, recompile)
     return Loaded(seen.graph, seen.changes, seen.report, tensors, seen.keys, seed)
-
-
-def metadata(graph: Graph) -> dict[str, str]:
-    """What a file of the network's weights says of the network."""
-    plain = {name: value for name, value in graph.params.items() if _is_plain(value)}
-    return {
-        "archc_version": __version__,
-        "format": "pt",  # whose names and layouts the tensors have; other readers of such files ask for it
-        "spec": graph.spec_name,
-        "spec_sha256": graph.spec_hash,
-        "structure_sha256": structure_hash(graph),
-        "params": json.dumps(plain),
-    }
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, cast(list[Any], value)))
-    return value is None or isinstance(value, bool | int | float | str)
