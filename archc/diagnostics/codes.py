@@ -27,6 +27,7 @@ CODES = {
     "flow-trap": "A call within `{}` or `[]` is split at its commas by YAML.",
     "forbidden-syntax": "An expression uses what is not part of the language.",
     "groups-indivisible": "Channels can't be divided into so many equal groups.",
+    "impossible-init": "The numbers of an initialiser are none that it takes.",
     "index-out-of-range": "A list has no item of that index.",
     "key-without-network": "A file that only holds blocks says something of a network.",
     "labels-mismatch": "There are not as many labels as the output has channels.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -78,6 +80,8 @@ class _Reader:
             value = self.call(value, expression)  # `zeros` is `zeros()`
         if not isinstance(value, Init):
             self.evaluator.fail(errors.wrong_init(expression.span, describe(value), list(INITIALISERS)))
+        if why := impossible(value):
+            self.evaluator.fail(errors.impossible_init(expression.span, value.name, why))
         return value
 
     def check_axes(self, init: Init, expression: Expression, target: _Target) -> None:
@@ -176,6 +180,34 @@ def _initialisers() -> dict[str, Function]:
             make("kaiming_uniform", **fan), make("kaiming_normal", **fan), make("orthogonal", gain=1),
         )
     }  # fmt: skip
+
+
+LARGEST = 2.0**128 - 2.0**104  # of float32
+# What `torch.nn.init` demands of an initialiser's numbers, by its name: in words, and as a test of its arguments.
+_Demand = tuple[str, Callable[[dict[str, float]], bool]]
+_BOUNDS: _Demand = ("a must not be above b", lambda args: args["a"] <= args["b"])
+_WIDTH: _Demand = ("b must be at most 3.4e38 above a", lambda args: args["b"] - args["a"] <= LARGEST)
+_SPREAD: _Demand = ("std must not be negative", lambda args: args["std"] >= 0)
+_POSITIVE: _Demand = ("std must be above 0", lambda args: args["std"] > 0)
+_GAIN: _Demand = ("gain must not be negative", lambda args: args["gain"] >= 0)
+_DEMANDS: dict[str, tuple[_Demand, ...]] = {
+    "uniform": (_BOUNDS, _WIDTH),
+    "normal": (_SPREAD,),
+    "trunc_normal": (_POSITIVE, _BOUNDS),
+    "xavier_uniform": (_GAIN,),
+    "xavier_normal": (_GAIN,),
+}
+
+
+def impossible(init: Init) -> str:
+    """What of an initialiser's numbers ``torch.nn.init`` would refuse, in words; nothing if it takes them."""
+    args = {name: float(value) for name, value in init.args if not isinstance(value, str)}
+    beyond = [f"{name} = {value:g}" for name, value in args.items() if abs(value) > LARGEST]
+    if beyond:
+        return f"{beyond[0]} is beyond float32"
+    missed = next((what for what, holds in _DEMANDS.get(init.name, ()) if not holds(args)), "")
+    given = ", ".join(f"{k} = {v:g}" for k, v in args.items() if re.search(rf"\b{k}\b", missed))
+    return missed and f"{missed}, and {given}"
 
 
 CHOICES = {

@@ -148,3 +148,12 @@ def test_expanded_it_starts_alike(spec: Spec, rule: str) -> None:
     graph = spec.graph(NETWORK + f"  {rule}")
     text = expanded(graph)
     assert starts(spec.graph(text)) == starts(graph)
+
+
+@pytest.mark.parametrize("init", [
+    "normal(std=-1)", "trunc_normal(std=0)", "trunc_normal(a=3, b=1)", "uniform(2, 1)", "uniform(-3e38, 3e38)",
+    "xavier_uniform(gain=-1)", "xavier_normal(gain=-1)", "constant(1e39)", "kaiming_normal(a=1e200)",
+    "normal(std=3 - fan_in)", "uniform(0, fan_in - 100)",
+])  # fmt: skip
+def test_numbers_that_torch_would_refuse_are_told_where_they_stand(spec: Spec, init: str) -> None:
+    assert spec.mistake(NETWORK + f"  conv: {init}") == ("impossible-init", init)

@@ -12,7 +12,7 @@ from archc.display.names import listed
 from archc.display.numbers import count
 
 __all__ = [
-    "ambiguous_output", "bad_field", "block_missing", "block_twice", "fans_outside", "labels_count",
+    "ambiguous_output", "bad_field", "block_missing", "block_twice", "fans_outside", "impossible_init", "labels_count",
     "labels_unreadable", "no_fans", "no_formula", "no_such_file", "not_a_list_of_rules", "nothing_built_at_all",
     "output_is_list", "pattern_matches_nothing",
     "preprocess_mismatch", "rule_without_effect", "stars_differ", "too_few_axes", "too_many_variants",
@@ -149,6 +149,10 @@ def wrong_init(span: Span, what: str, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "wrong-init", f"here is an initialiser; this is {what}", Label(span), notes=(f"they are {listed(known, 20)}",)
     )
+
+
+def impossible_init(span: Span, initialiser: str, why: str) -> Diagnostic:
+    return Diagnostic("impossible-init", f"`{initialiser}` can't start weights: {why}", Label(span))
 
 
 def no_fans(span: Span, key: str, shape: tuple[int, ...]) -> Diagnostic:
