@@ -213,3 +213,20 @@ def test_names_in_a_file_do_not_act_on_the_terminal(archc: Archc, file: Callable
     for command in (["weights", name, "tiny.yaml:small"], ["build", "tiny.yaml", "--to", "onnx", "--weights", name]):
         result = archc(*command)
         assert "\x1b" not in result.out + result.err
+
+
+def test_integers_and_fractions_of_one_shape_are_told_apart(archc: Archc, file: Callable[..., str]) -> None:
+    name = file(lambda given: {**given, "stage0.0.bn.num_batches_tracked": np.array(1.5, np.float32)})
+    result = archc("weights", name, "tiny.yaml:small")
+    assert result.code == 1
+    assert "stage0.0.bn.num_batches_tracked  integer scalar · the file's is scalar" in result.out
+
+
+def test_an_option_that_would_not_help_is_not_named(archc: Archc, file: Callable[..., str], folder: Path) -> None:
+    archc("weights", file(), "tiny.yaml:small", "--out", "mine.safetensors")
+    (folder / "tiny.yaml").write_text(SPEC.replace("conv(out, 3, padding=1", "conv(out, 5, padding=2"))
+    for command in ("weights mine.safetensors tiny.yaml", "build tiny.yaml --to onnx --weights mine.safetensors"):
+        result = archc(*command.replace("tiny.yaml", "tiny.yaml:small").split())
+        text = result.out + result.err
+        assert result.code and "help: build the network that it was made from\n" in text
+        assert "--other-structure" not in text

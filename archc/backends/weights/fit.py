@@ -52,17 +52,20 @@ class Made:
     related: bool
     changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict[str, tuple[Any, Any]])
 
-    def differs(self, name: str) -> list[str]:
-        """What is said of a file that was made from a network of another structure than that of ``name``."""
+    def differs(self, name: str, *, fits: bool) -> list[str]:
+        """What is said of a file that was made from a network of another structure than that of ``name``.
+
+        ``fits`` is whether its keys and shapes are those of that network all the same: else no option takes it.
+        """
         there, here = (
             ", ".join(clean(f"{key}={setting(pair[i])}", 80) for key, pair in self.changed.items()) for i in (0, 1)
         )
         edited = ["  its spec has been edited since"] if self.related else []
+        anyway = ", or take the weights as they are: --other-structure (other_structure=True)" if fits else ""
         return [
             f"was made from {self.spec}, which computes something else than {name}",
             *([f"  there {there}; here {here}"] if there else edited),
-            "help: build the network that it was made from, or take the weights as they are: "
-            "--other-structure (other_structure=True)",
+            f"help: build the network that it was made from{anyway}",
         ]
 
 

@@ -39,7 +39,7 @@ def as_text(loaded: Loaded, takes: bool, written: Path | None, *, whole: bool = 
         if keys and (kind != "loaded" or whole):
             lines += ["", f"{kind}{f': {meaning}' if meaning else ''}", *_keys(kind, keys, loaded, whole=whole)]
     if report.made is not None and not report.made.same:
-        first, *rest = report.made.differs(name)
+        first, *rest = report.made.differs(name, fits=report.fits)
         lines += ["", f"the file {first}", *rest]
     lines += ["", _verdict(loaded, takes)]
     return "\n".join(lines + ([f"{written}  {written.stat().st_size:,} bytes"] if written else []))
@@ -67,12 +67,13 @@ def _shape(key: str, loaded: Loaded) -> tuple[int, ...]:
 
 def _keys(kind: str, keys: Sequence[str], loaded: Loaded, *, whole: bool) -> Iterator[str]:
     remarks = _remarks(kind, loaded)
+    expected = {m.key: m.expected for m in loaded.report.mismatched}
     universe = loaded.origins if kind in ("unexpected", "dropped") else loaded.weights
     folded = [(key, 1) for key in keys] if whole or remarks else list(fold(keys, universe))
     shown = folded if whole else folded[:FIRST]
     rows: list[tuple[str, str]] = []
     for key, number in shown:
-        what = f"{number} tensors" if number > 1 else described(_shape(key, loaded), False)
+        what = f"{number} tensors" if number > 1 else expected.get(key) or described(_shape(key, loaded), False)
         rows.append((key_text(key), what + remarks.get(key, "")))
     yield from (f"  {line}" for line in aligned(rows, "<<"))
     if len(folded) > len(shown):

@@ -94,7 +94,7 @@ def load(
     if partial:
         raise WeightsError(f"{tensors.source} has none of the weights of {name}: {report}")
     if report.made is not None and not report.made.same and not other_structure:
-        first, *rest = report.made.differs(name)
+        first, *rest = report.made.differs(name, fits=report.fits)
         raise WeightsError("\n".join([f"{tensors.source} {first}", *rest]))
     raise WeightsError(f"{tensors.source} and {name} do not fit together: {report}")
 
