@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from archc.backends.difference import Difference
 from archc.graph.comparison import Change, Comparison
 from tests.diff.conftest import Compare
 
@@ -165,6 +168,16 @@ def test_outputs_and_inputs(compare: Compare) -> None:
     assert (comparison.inputs, comparison.outputs) == (["x"], ["y", "z"])
     elsewhere = compare(a, a.replace("y: b", "y: a").replace("body", "train_outputs: {y: b}\nbody"))
     assert (elsewhere.inputs, elsewhere.outputs) == ([], ["y"])
+
+
+def test_inputs_that_changed_places(compare: Compare) -> None:
+    a = "input: {a: [3, 8, 8], b: [3, 8, 8], c: [3, 8, 8]}\nbody:\n  s <- a, b, c: concat\n"
+    b = a.replace("a: [3, 8, 8], b: [3, 8, 8]", "b: [3, 8, 8], a: [3, 8, 8]")
+    comparison = compare(a, b)
+    assert comparison.inputs == ["a", "b"] and not comparison.changes and not comparison.same
+    assert re.search(r"input a .* other place", Difference("a", "b", [comparison]).text())
+    one_less = compare(a, "input: {b: [3, 8, 8], c: [3, 8, 8]}\nbody:\n  s <- b, c: concat\n")
+    assert one_less.inputs == ["a"]
 
 
 def test_what_is_declared_beside_the_structure(compare: Compare) -> None:

@@ -44,6 +44,7 @@ def data(comparison: Comparison) -> dict[str, Any]:
         "declared": list(comparison.declared),
         "totals": {f.name: _two(f.of(comparison, 0), f.of(comparison, 1)) for f in FIGURES},
         "inputs": _shapes(a.inputs, b.inputs),
+        "inputs_changed": list(comparison.inputs),
         "outputs": _shapes(a.outputs, b.outputs),
         "train_outputs": _shapes(a.train_outputs, b.train_outputs),
         "outputs_changed": list(comparison.outputs),

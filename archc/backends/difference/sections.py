@@ -172,7 +172,7 @@ def _shapes(noun: str, a: dict[str, Tensor], b: dict[str, Tensor], changed: Sequ
         word = NONE
         if name in changed:
             word = "new" if name not in a else "gone" if name not in b else "other shape"
-            word = "other layer" if ours == theirs else word
+            word = ("other place" if noun == "input" else "other layer") if ours == theirs else word
         found.append(Line((f"{noun} {name}", ours, theirs, word, ""), "~" if name in changed else ""))
     return found
 

@@ -102,9 +102,11 @@ class Comparison:
 
     @cached_property
     def inputs(self) -> list[str]:
-        """The inputs that only one has, or that differ in shape."""
+        """The inputs that only one has, or that differ in shape or in their place among those that both have."""
         a, b = _shapes(self.a.inputs), _shapes(self.b.inputs)
-        return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+        places = zip((name for name in a if name in b), (name for name in b if name in a), strict=True)
+        moved = {ours for ours, theirs in places if ours != theirs}
+        return [name for name in {**a, **b} if a.get(name) != b.get(name) or name in moved]
 
     @cached_property
     def declared(self) -> list[str]:
