@@ -251,12 +251,12 @@ def test_every_kind_of_difference_is_said() -> None:
     given["block.conv1.weight"] = given.pop("block.conv.weight")
     given["extra"] = np.ones(3, np.float32)
     given["fc.weight"] = np.ones((7, 8), np.float32)
-    given["bn1.num_batches_tracked"] = np.array(1.0, np.float32)
+    given["bn1.bias"] = given["bn1.bias"].astype(np.int64)
     report = match(residual(), given)
     assert not report.ok
     assert report.missing == ("block.conv.weight",)
     assert report.unexpected == ("block.conv1.weight", "extra")
-    assert [m.key for m in report.mismatched] == ["bn1.num_batches_tracked", "fc.weight"]
+    assert [m.key for m in report.mismatched] == ["bn1.bias", "fc.weight"]
     assert (len(report.loaded), report.expected) == (17, 20)
     with pytest.raises(WeightsError) as e:
         build(residual(), weights=given)
@@ -268,7 +268,7 @@ def test_every_kind_of_difference_is_said() -> None:
         "    `block.conv1.weight`",
         "    `extra`",
         "  2 of another shape or type:",
-        "    `bn1.num_batches_tracked` is scalar, not integer scalar",
+        "    `bn1.bias` is integer 8, not 8",
         "    `fc.weight` is 7 × 8, not 5 × 8",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,17 @@ def resnet() -> nn.Module:
 @pytest.fixture
 def net() -> Network:
     return archc.compile("resnet18", input=SMALL)
+
+
+def test_a_state_dict_in_half_precision_has_counts_that_are_no_integers(
+    tmp_path: Path, resnet: nn.Module, net: Network
+) -> None:
+    halved = {key: value.half() for key, value in resnet.state_dict().items()}
+    halved["bn1.num_batches_tracked"].fill_(float("inf"))  # as a count of 100,000 becomes
+    torch.save(halved, tmp_path / "half.pth")
+    module = loaded(net, tmp_path / "half.pth").module()
+    assert module.state_dict()["layer1.0.bn1.num_batches_tracked"].dtype == torch.int64
+    assert same(module, deepcopy(resnet).half().float())
 
 
 # --- what families are known for ------------------------------------------------------------------------------------

@@ -171,7 +171,10 @@ class Report:
 
 
 def match(graph: Graph, tensors: Mapping[str, Any]) -> Report:
-    """Compare keys, shapes and types with those of the graph's state_dict; every difference counts."""
+    """Compare keys, shapes and types with those of the graph's state_dict; every difference counts.
+
+    Integers may be stored as floating-point numbers, and floating-point numbers in any precision.
+    """
     stored = tensors_of(tensors).stored
     entries = {entry.key: entry.weight for entry in graph.state}
     loaded: list[str] = []
@@ -179,8 +182,10 @@ def match(graph: Graph, tensors: Mapping[str, Any]) -> Report:
     for key, weight in entries.items():
         if key not in stored:
             continue
-        expected = described(weight.shape, weight.dtype == "int64")
-        found = described(stored[key].shape, stored[key].integer)
+        integer = weight.dtype == "int64"
+        expected = described(weight.shape, integer)
+        # Counts come as floats where a whole state_dict was made half precision; torch takes them as well.
+        found = described(stored[key].shape, stored[key].integer or integer)
         if expected == found:
             loaded.append(key)
         else:

@@ -37,7 +37,8 @@ class Loaded(Mapping[str, Array]):
     def __getitem__(self, key: str) -> Array:
         weight = self.weights[key]
         if key in self._read:
-            return np.asarray(self.tensors[self.origins[key]], weight.dtype)
+            with np.errstate(invalid="ignore"):  # a count too large for half precision is infinite there
+                return np.asarray(self.tensors[self.origins[key]], weight.dtype)
         return np.zeros(weight.shape, weight.dtype) if key in self.report.counters else self._start[key]
 
     @cached_property
