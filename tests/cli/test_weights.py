@@ -216,10 +216,10 @@ def test_names_in_a_file_do_not_act_on_the_terminal(archc: Archc, file: Callable
 
 
 def test_integers_and_fractions_of_one_shape_are_told_apart(archc: Archc, file: Callable[..., str]) -> None:
-    name = file(lambda given: {**given, "stage0.0.bn.num_batches_tracked": np.array(1.5, np.float32)})
+    name = file(lambda given: {**given, "stage0.0.bn.weight": given["stage0.0.bn.weight"].astype(np.int64)})
     result = archc("weights", name, "tiny.yaml:small")
     assert result.code == 1
-    assert "stage0.0.bn.num_batches_tracked  integer scalar · the file's is scalar" in result.out
+    assert "stage0.0.bn.weight  4 · the file's is integer 4" in result.out
 
 
 def test_an_option_that_would_not_help_is_not_named(archc: Archc, file: Callable[..., str], folder: Path) -> None:
