@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 JOBS ?= 2
 
-.PHONY: demo test lint types imports pytest specs bench generated goldens zoo clean
+.PHONY: demo test lint types imports pytest specs bench gpu-check generated goldens zoo clean
 
 demo: .venv/.runs  ## summarise ResNet-50, build it to source and ONNX, run both on one input
 	$(BIN)/python tests/demo.py
@@ -32,7 +32,6 @@ specs: .venv/.develops  ## the library by archc's own plugin, small; the numbers
 bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q
 
-.PHONY: gpu-check
 gpu-check: .venv/.develops  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu -p no:cacheprovider
 

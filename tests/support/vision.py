@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -33,3 +37,17 @@ def import_torchvision() -> ModuleType:
         library.define(schema)
     _libraries.append(library)
     return importlib.import_module("torchvision")
+
+
+@contextmanager
+def on_meta() -> Generator[None]:
+    """torchvision's networks are made on the meta device, where their weights have no numbers and take no memory."""
+    regnet: Any = import_torchvision().models.regnet
+    compute = regnet.BlockParams.from_init_params
+
+    def with_numbers(**given: Any) -> Any:
+        with torch.device("cpu"):  # it computes widths with tensors, and reads them
+            return compute(**given)
+
+    with patch.object(regnet.BlockParams, "from_init_params", with_numbers), torch.device("meta"):
+        yield

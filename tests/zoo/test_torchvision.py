@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 import archc
-from tests.support.vision import import_torchvision
+from tests.support.vision import on_meta
 from tests.zoo.reference import FIGURES, HUGE, NAMES, Pair, by_name, images, torchvision_model
 from tests.zoo.table import EXACT
 
@@ -55,16 +54,8 @@ def test_keys_shapes_and_types_stand_in_torchvision_s_order(pair: Pair, record: 
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_state_dict_of_a_huge_network_stands_in_torchvision_s_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = import_torchvision().models.regnet.BlockParams
-    compute = parameters.from_init_params
-
-    def with_numbers(**given: Any) -> Any:
-        with torch.device("cpu"):  # it reads its tensors, which have no numbers on the meta device
-            return compute(**given)
-
-    monkeypatch.setattr(parameters, "from_init_params", with_numbers)
-    with torch.device("meta"):
+def test_state_dict_of_a_huge_network_stands_in_torchvision_s_order(name: str) -> None:
+    with on_meta():
         theirs = torchvision_model(name).state_dict()
     state = archc.compile(name).graph.state
     ours = [(entry.key, torch.Size(entry.weight.shape), getattr(torch, entry.weight.dtype)) for entry in state]

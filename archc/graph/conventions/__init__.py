@@ -30,7 +30,6 @@ class Layer:
     """
 
     called: str
-    is_module: bool
     arguments: Mapping[str, Any]
     parameters: Mapping[str, int]
     input: Shape
@@ -64,10 +63,8 @@ def recounted(cost: Cost, name: str) -> Cost:
 
 def _layer(node: Node, mode: Mode) -> Layer:
     form = node.op.torch(*(t.shape for t in node.inputs))
-    is_module = isinstance(form, TorchModule)
     return Layer(
         called=form.cls if isinstance(form, TorchModule) else _function(form.template),
-        is_module=is_module,
         arguments=vars(node.op),
         parameters={name: prod(w.shape) for name, w in node.weights.items() if not w.buffer},
         input=node.inputs[0].shape,
@@ -83,4 +80,4 @@ def _function(template: str) -> str:
 
 def positions(shape: Shape) -> int:
     """Height times width: all axes after the channels."""
-    return prod(shape.dims[1:])
+    return prod(shape.spatial)

@@ -7,7 +7,6 @@ pooling.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 from archc.graph.conventions import Layer, positions
 
@@ -50,7 +49,7 @@ def _resize(layer: Layer) -> int:
 
 
 def _adaptive_pool(layer: Layer) -> int:
-    return prod(layer.input.dims)
+    return layer.input.numel
 
 
 _RULES: dict[str, Callable[[Layer], int]] = {

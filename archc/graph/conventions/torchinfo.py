@@ -14,7 +14,5 @@ PRINTED = "mult-adds"
 
 def count(layer: Layer) -> int:
     """Multiply-adds of one layer, of one sample."""
-    if not layer.is_module:
-        return 0
     numbers = sum(layer.parameters.get(name, 0) for name in ("weight", "bias"))
     return numbers * positions(layer.output) if "Conv" in layer.called else numbers

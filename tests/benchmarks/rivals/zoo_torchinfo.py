@@ -6,26 +6,15 @@ import json
 import warnings
 from pathlib import Path
 
-import torch
 import torchinfo
 
-from tests.support.vision import import_torchvision
+from tests.support.vision import import_torchvision, on_meta
 
 ZOO = Path(__file__).parents[2] / "zoo" / "torchvision_zoo.json"
 
 models = import_torchvision().models
 warnings.simplefilter("ignore")
-parameters = models.regnet.BlockParams
-compute = parameters.from_init_params
-
-
-def with_numbers(**given: object) -> object:
-    with torch.device("cpu"):  # RegNet's widths are computed with tensors
-        return compute(**given)
-
-
-parameters.from_init_params = with_numbers
 for name, figures in json.loads(ZOO.read_text(encoding="utf-8"))["networks"].items():
-    with torch.device("meta"):
+    with on_meta():
         model = getattr(models, name)()
     torchinfo.summary(model, (1, *figures["input"]), device="meta", verbose=0)
