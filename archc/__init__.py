@@ -15,18 +15,26 @@ if TYPE_CHECKING:
     from archc.differences import diff
     from archc.files import WriteError
     from archc.network import Network, Weighted, WeightsWarning, compile
+    from archc.runtime.devices import DeviceError
+    from archc.runtime.errors import ModelError
+    from archc.runtime.session import Session, Settings, session
 
 __all__ = [
-    "CompileError", "Diagnostic", "Difference", "Network", "RequestError", "SpecFile", "Table", "TableError",
-    "Weighted", "WeightsError", "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec",
+    "CompileError", "DeviceError", "Diagnostic", "Difference", "ModelError", "Network", "RequestError", "Session",
+    "Settings", "SpecFile", "Table", "TableError", "Weighted", "WeightsError", "WeightsWarning", "WriteError",
+    "__version__", "compile", "diff", "open_spec", "session",
 ]  # fmt: skip
 
 _HOMES = {
     "CompileError": "archc.diagnostics.diagnostic",
+    "DeviceError": "archc.runtime.devices",
     "Diagnostic": "archc.diagnostics.diagnostic",
     "Difference": "archc.backends.difference",
+    "ModelError": "archc.runtime.errors",
     "Network": "archc.network",
     "RequestError": "archc.diagnostics.diagnostic",
+    "Session": "archc.runtime.session",
+    "Settings": "archc.runtime.settings",
     "SpecFile": "archc.compiler",
     "Table": "archc.backends.table",
     "TableError": "archc.backends.table",
@@ -37,6 +45,7 @@ _HOMES = {
     "compile": "archc.network",
     "diff": "archc.differences",
     "open_spec": "archc.compiler",
+    "session": "archc.runtime.session",
 }
 
 

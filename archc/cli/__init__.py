@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from archc.cli.failures import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, explain
+from archc.cli.failures import BAD_INPUT, BROKEN_PIPE, INTERRUPTED, code_of, explain
 from archc.version import __version__
 
 # Command → its one line in `archc --help`; the command itself is `command` in the module of that name.
@@ -62,7 +62,7 @@ def group() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 1 where a check failed, 2 for bad input, 130 on Ctrl-C."""
+    """Run the command line and exit: 0, 1 where a check failed, 2 bad input, 3 no such device, 130 on Ctrl-C."""
     sys.exit(run(args))
 
 
@@ -91,4 +91,4 @@ def run(args: Sequence[str] | None = None) -> int:
         if message is None:
             raise
         click.echo(message, err=True, color=True)
-        return BAD_INPUT
+        return code_of(e)

@@ -7,8 +7,10 @@ import sys
 from archc.diagnostics.diagnostic import CompileError, RequestError
 from archc.diagnostics.render import render, use_color
 from archc.files import WriteError
+from archc.runtime.devices import DeviceError
+from archc.runtime.errors import ModelError
 
-BAD_INPUT, FAILED_CHECK, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141  # exit codes
+FAILED_CHECK, BAD_INPUT, NO_DEVICE, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141  # exit codes
 
 # Module → the extra of archc that brings it.
 EXTRAS = {
@@ -21,11 +23,19 @@ EXTRAS = {
 }
 
 
+def code_of(error: Exception) -> int:
+    """The exit code of what ``explain`` has a message for."""
+    return NO_DEVICE if isinstance(error, DeviceError) else BAD_INPUT
+
+
 def explain(error: Exception) -> str | None:
     """The message for the user; None where the mistake is archc's own."""
     if isinstance(error, CompileError):
         return render(error.diagnostics, color=use_color(sys.stderr)).rstrip("\n")
-    if isinstance(error, RequestError):
+    if isinstance(error, DeviceError):
+        lines = [f"error: {error.message}", *(f"  {problem}" for problem in error.problems)]
+        return "\n".join([*lines, *([f"help: {error.remedy}"] if error.remedy else [])])
+    if isinstance(error, RequestError | ModelError):
         return "\n".join([f"error: {error.message}", *([f"help: {error.hint}"] if error.hint else [])])
     if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
         return f"error: this needs {error.name}, which is not installed: pip install 'archc[{extra}]'"
