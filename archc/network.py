@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archc.backends.difference import Difference
-    from archc.backends.onnx import OnnxReport
+    from archc.backends.onnx.save import OnnxReport
     from archc.backends.table import Table
     from archc.backends.weights.fit import Report
     from archc.backends.weights.loading import Loaded
@@ -140,20 +140,25 @@ class Network:
     def onnx(
         self, path: str | Path, *, weights: File | Mapping[str, Any] | None = None, partial: bool = False,
         ema: bool = False, other_structure: bool = False, seed: int = 0, external_data_from: int | None = None,
+        profile: str = "portable", **export: Any,
     ) -> OnnxReport:  # fmt: skip
         """Write the network, in eval mode, as ONNX; needs onnx and numpy.
 
+        ``profile`` names the target; ``export`` are other arguments of ``archc.backends.onnx.export.Export.of``.
+
         Without ``weights`` they are drawn from ``seed`` by the spec's ``init``; ``partial``, ``ema`` and
         ``other_structure`` are those of ``load_weights``. Weights of ``external_data_from`` bytes or more get a file of
-        their own. Raises archc.WeightsError where the weights are not those of the network, and
-        archc.WriteError where the files can't be written.
+        their own. Raises archc.WeightsError where the weights are not those of the network, archc.RequestError where
+        there is no such profile or pass, and archc.WriteError where the files can't be written.
         """
-        from archc.backends.onnx import save
+        from archc.backends.onnx.export import Export
+        from archc.backends.onnx.save import save
 
+        chosen = Export.of(profile, **export)
         if weights is None:
-            return save(self.graph, Path(path), seed=seed, external_data_from=external_data_from)
+            return save(self.graph, Path(path), seed=seed, external_data_from=external_data_from, export=chosen)
         loaded = self.load_weights(weights, partial=partial, ema=ema, other_structure=other_structure, seed=seed)
-        return loaded.onnx(path, external_data_from=external_data_from)
+        return loaded.onnx(path, external_data_from=external_data_from, profile=profile, **export)
 
     def __rich__(self) -> Any:
         return self.table().__rich__()
@@ -198,11 +203,17 @@ class Weighted:
 
         return module_with(self.network.graph, self.loaded, self.network.alternatives)
 
-    def onnx(self, path: str | Path, *, external_data_from: int | None = None) -> OnnxReport:
+    def onnx(
+        self, path: str | Path, *, external_data_from: int | None = None, profile: str = "portable", **export: Any
+    ) -> OnnxReport:
         """Write the network with the weights as ONNX, as ``Network.onnx`` does."""
-        from archc.backends.onnx import save
+        from archc.backends.onnx.export import Export
+        from archc.backends.onnx.save import save
 
-        return save(self.network.graph, Path(path), weights=self.loaded, external_data_from=external_data_from)
+        return save(
+            self.network.graph, Path(path), weights=self.loaded, external_data_from=external_data_from,
+            export=Export.of(profile, **export),
+        )  # fmt: skip
 
     def save(self, path: str | Path) -> None:
         """Write the weights, by the network's keys, as ``.safetensors``. Raises archc.WriteError."""

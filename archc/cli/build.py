@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
 from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
 from archc.network import Network
@@ -35,6 +36,13 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
     "--external-data-from", type=byte_count, metavar="SIZE",
     help="ONNX weights of this size or more (64Mi, 1G) get a file of their own; above 2 GiB they always do.",
 )  # fmt: skip
+@click.option(
+    "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
+    help="The target of the ONNX: its passes and its precision.",
+)  # fmt: skip
+@click.option("--passes", "only", metavar="A,B", help="Run these passes alone, in this order, not the profile's.")
+@click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Leave out a pass; may be repeated.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what each pass did.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")
 @network_options
 def command(
@@ -44,6 +52,10 @@ def command(
     weights: Path | None,
     seed: int,
     external_data_from: int | None,
+    profile: str,
+    only: str | None,
+    without: tuple[str, ...],
+    verbose: bool,
     check: bool,
     partial: bool,
     ema: bool,
@@ -58,16 +70,24 @@ def command(
     how = {"partial": partial, "ema": ema, "other_structure": other_structure}
     if not weights and (needless := [name for name, asked in how.items() if asked]):
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
+    export = {"profile": profile, "only": _listed(only), "without": without}
+    if "onnx" not in targets and (profile != "portable" or only is not None or without):
+        raise click.UsageError("--profile, --passes and --no-pass speak of --to onnx")
     network = compile_network(spec, **changes)
-    options = Options(None, seed, external_data_from)
+    loaded = None
     if weights:
         loaded = load_weights(network, weights, seed=seed, **how)
-        network, options = loaded.network, Options(loaded, seed, external_data_from)
+        network = loaded.network
+    options = Options(loaded, seed, external_data_from, export, verbose)
     if check:
         return _check(network, targets, out, options)
     _report([_write(network, name, out, options) for name in targets])
     click.echo(f"in {perf_counter() - start:.1f} s")
     return 0
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [name for part in text.split(",") if (name := part.strip())]
 
 
 def _write(network: Network, name: str, out: Path, options: Options) -> Written:

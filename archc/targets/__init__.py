@@ -5,12 +5,12 @@ A module ``NAME.py`` holds ``target``, a ``Target``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Protocol
+from typing import Any, Protocol
 
 from archc.network import Network, Weighted
 
@@ -20,12 +20,15 @@ class Options:
     """What a build may be told. A target takes from it what concerns it.
 
     ``weights`` are the network's, as they were loaded; without, they are random from ``seed``. ``external_data_from``
-    is the number of bytes of weights from which they get a file of their own.
+    is the number of bytes of weights from which they get a file of their own. ``export`` holds the choices of ONNX, by
+    the arguments of ``archc.Network.onnx``; ``verbose`` asks what was done on the way.
     """
 
     weights: Weighted | None = None
     seed: int = 0
     external_data_from: int | None = None
+    export: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

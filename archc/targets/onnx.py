@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from archc.backends.onnx import OnnxReport
+from archc.backends.onnx.passes.base import Applied
+from archc.backends.onnx.save import OnnxReport
 from archc.backends.weights import WeightsError
 from archc.display.numbers import binary
 from archc.network import Network
@@ -20,9 +22,9 @@ class OnnxTarget:
         path, external = folder / f"{stem(network)}.onnx", options.external_data_from
         try:
             if options.weights is not None:
-                report = options.weights.onnx(path, external_data_from=external)
+                report = options.weights.onnx(path, external_data_from=external, **options.export)
             else:
-                report = network.onnx(path, seed=options.seed, external_data_from=external)
+                report = network.onnx(path, seed=options.seed, external_data_from=external, **options.export)
         except WeightsError as e:
             raise TargetError(str(e)) from e
         return Written(report.files, _summary(report), _notes(report, options))
@@ -30,7 +32,8 @@ class OnnxTarget:
 
 def _summary(report: OnnxReport) -> str:
     tensors = " → ".join(_shapes(side) for side in (report.inputs, report.outputs))
-    parts = [f"opset {report.opset}", tensors, binary(report.size)]
+    target = [report.profile] if report.profile != "portable" else []
+    parts = [*target, f"opset {report.opset}", tensors, binary(report.size)]
     if report.folded:
         parts.append(f"{report.folded} batch norms folded")
     return " · ".join(parts)
@@ -41,6 +44,21 @@ def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
 
 
 def _notes(report: OnnxReport, options: Options) -> list[str]:
+    return [*(_done(report.passes) if options.verbose else ()), *_on_weights(report, options)]
+
+
+def _done(passes: Sequence[Applied]) -> list[str]:
+    """What each pass did, a line for each change."""
+    lines: list[str] = []
+    for one in passes:
+        times = f"{len(one.changes)}×" if one.changes else "nothing to do"
+        lines.append(f"pass {one.name}: {times}")
+        width = max((len(change.layer) for change in one.changes), default=0)
+        lines += [f"  {change.layer:<{width}}  {change.what}" for change in one.changes]
+    return lines
+
+
+def _on_weights(report: OnnxReport, options: Options) -> list[str]:
     if options.weights is None:
         return [f"weights are RANDOM, drawn from seed {report.seed}; --weights FILE gives trained ones"]
     found = options.weights.report

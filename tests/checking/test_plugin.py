@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 import torch
 
-import archc.backends.onnx
+import archc.backends.onnx.save
 import archc.backends.weights
 import archc.testing.collection
 from archc.checking.snapshots import updated
@@ -437,7 +437,8 @@ def test_what_is_not_installed_skips_with_how_to_get_it(
     write(pytester, tiny=TINY)
     monkeypatch.setitem(sys.modules, library, None)
     if library == "onnx":
-        monkeypatch.delitem(sys.modules, "archc.backends.onnx")
+        for name in [name for name in sys.modules if name.startswith("archc.backends.onnx.")]:
+            monkeypatch.delitem(sys.modules, name)
     result = run("-k", "small and (onnx or gradients)", "-rs")
     extra = {"onnxruntime": "runtime"}.get(library, library)
     result.stdout.fnmatch_lines([f"SKIPPED * tiny.yaml:5: this needs {library}: pip install 'archc[[]{extra}[]]'"])

@@ -14,8 +14,8 @@ import onnx
 import pytest
 
 import archc
-from archc.backends._onnx.wire import Location
-from archc.backends.onnx import Built, build
+from archc.backends.onnx.model import Built, build
+from archc.backends.onnx.wire import Location
 from archc.compiler import open_spec
 from archc.graph.graph import Graph
 

@@ -13,7 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from archc.backends.onnx import IR_VERSION, OPSET, Built, build, emit_op, save
+from archc.backends.onnx.export import Export
+from archc.backends.onnx.lower import OPSET
+from archc.backends.onnx.model import IR_VERSION, Built, build, emit_op
+from archc.backends.onnx.save import save
 from archc.backends.weights import Array, WeightsError
 from archc.graph.graph import Graph
 from archc.ops.base import OPS
@@ -92,7 +95,7 @@ def test_versions_and_symbolic_batch() -> None:
 @pytest.mark.parametrize("fold", [True, False])
 def test_equals_torch(batch: int, fold: bool) -> None:
     module, x = perturbed(Residual()), image(batch, 3, 12, 10)
-    built = build(residual(), weights=arrays(module), fold=fold)
+    built = build(residual(), weights=arrays(module), export=Export.of(without=() if fold else ["fold-batch-norm"]))
     with torch.inference_mode():
         expected = module(torch.from_numpy(x)).numpy()
     assert difference(run(built.proto(), x=x)["logits"], expected) < 1e-6
@@ -174,7 +177,7 @@ def test_transposed_convolutions_fold() -> None:
 
 def test_folded_weights_need_not_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
     held = build(residual(), seed=3).proto()
-    monkeypatch.setattr("archc.backends._onnx.fold.KEPT", 0)
+    monkeypatch.setattr("archc.backends.onnx.passes.fold_batch_norm.KEPT", 0)
     assert build(residual(), seed=3).proto() == held
 
 
@@ -284,6 +287,8 @@ def test_metadata(tmp_path: Path) -> None:
         "spec_sha256": "00ff",
         "spec_text": "name: residual\n",
         "weights": "from a file",
+        "profile": "portable",
+        "passes": "fold-batch-norm",
     }
     assert (proto.producer_name, proto.graph.name) == ("archc", "residual")
     assert proto.doc_string == "residual — a paper"

@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from archc.backends._onnx import write
-from archc.backends._onnx.wire import Initializer
-from archc.backends.onnx import build, save
+from archc.backends.onnx import write
+from archc.backends.onnx.model import build
+from archc.backends.onnx.save import save
+from archc.backends.onnx.wire import Initializer
 from archc.files import WriteError
 from tests.onnx.networks import residual
 from tests.onnx.test_onnx_model import image, run

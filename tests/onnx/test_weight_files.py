@@ -17,7 +17,8 @@ import safetensors.torch
 import torch
 
 from archc.backends import weights
-from archc.backends.onnx import build, save
+from archc.backends.onnx.model import build
+from archc.backends.onnx.save import save
 from archc.backends.weights import WeightsError
 from archc.backends.weights.fit import match
 from tests.onnx.networks import Residual, arrays, difference, perturbed, residual
@@ -236,7 +237,7 @@ def test_without_torch_the_message_names_the_extra(tmp_path: Path, monkeypatch: 
 def test_safetensors_are_read_without_torch(tmp_path: Path) -> None:
     safetensors.torch.save_file({"a": torch.ones(4).to(torch.bfloat16)}, tmp_path / "w.safetensors")
     code = (
-        "import sys; from archc.backends.weights import load; import archc.backends.onnx\n"
+        "import sys; from archc.backends.weights import load; import archc.backends.onnx.save\n"
         "print(load(sys.argv[1])['a'].sum(), 'torch' in sys.modules)"
     )
     done = subprocess.run(

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from archc.backends.init import initial_value
-from archc.backends.onnx import emit_op
+from archc.backends.onnx.model import emit_op
 from archc.ops import OPS, ArgumentError, Op, OpError, Shape, TorchModule, Weight
 from archc.ops.base import Extra, Reach
 from tests.support.memory import alive_in_forward, saved_for_backward

@@ -11,7 +11,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from archc.backends.onnx import emit_op
+from archc.backends.onnx.model import emit_op
 from archc.ops import OPS, Op, Shape, TorchExpression, TorchModule, Weight
 
 Outputs = tuple[Tensor, ...]

@@ -10,26 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from archc.backends._onnx.values import Array, Values
-from archc.backends._onnx.wire import Initializer
+from archc.backends.onnx.program import OnnxNode, numbered
+from archc.backends.onnx.values import Array, Values
+from archc.backends.onnx.wire import Initializer
 
 
-@dataclass(slots=True)
-class Draft:
-    """An ONNX node in the making."""
-
-    op_type: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Any]
-    name: str = ""
-
-
-def numbered(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name
-
-
-def rename(drafts: Iterable[Draft], names: dict[str, str]) -> None:
+def rename(drafts: Iterable[OnnxNode], names: dict[str, str]) -> None:
     for draft in drafts:
         draft.inputs = [names.get(name, name) for name in draft.inputs]
         draft.outputs = [names.get(name, name) for name in draft.outputs]
@@ -40,7 +26,7 @@ class Drafts:
     """All nodes and initializers of a graph so far. Names of tensors are unique; ``reserved`` are the graph's own."""
 
     reserved: Iterable[str]
-    nodes: list[Draft] = field(default_factory=list[Draft])
+    nodes: list[OnnxNode] = field(default_factory=list[OnnxNode])
     initializers: dict[str, Initializer] = field(default_factory=dict[str, Initializer])
     constants: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict[Any, str])
 
@@ -74,7 +60,7 @@ class Drafts:
         self._made.update(names.values())
         return [names.get(name, name) for name in results]
 
-    def _names(self, path: str, results: list[str], drafts: list[Draft]) -> dict[str, str]:
+    def _names(self, path: str, results: list[str], drafts: list[OnnxNode]) -> dict[str, str]:
         """Lasting names for the outputs of an op's nodes: results by the path, the rest as their nodes."""
         wanted = {name: draft.name for draft in drafts for name in draft.outputs}
         many = len(results) > 1
@@ -96,12 +82,12 @@ class Drafts:
         for name, tensor in outputs.items():
             if final.get(tensor) != name:
                 source = final.get(tensor, tensor)
-                self.nodes.append(Draft("Identity", [source], [name], {}, f"{name}.Identity"))
+                self.nodes.append(OnnxNode("Identity", [source], [name], {}, f"{name}.Identity"))
         self._sweep(set(outputs))
 
     def _sweep(self, needed: set[str]) -> None:
         """Leave out nodes that nothing reads, such as those of an input of which an op only wanted the shape."""
-        kept: list[Draft] = []
+        kept: list[OnnxNode] = []
         for draft in reversed(self.nodes):
             if needed.intersection(draft.outputs):
                 needed.update(draft.inputs)
@@ -121,7 +107,7 @@ class NodeEmitter:
         names = [f"\0{self._count + i}" for i in range(outputs)]  # until the op is done and its results are known
         self._count += outputs
         given = {name: value for name, value in attributes.items() if value is not None}
-        self._drafts.nodes.append(Draft(op_type, list(inputs), names, given))
+        self._drafts.nodes.append(OnnxNode(op_type, list(inputs), names, given))
         return list(names)
 
     def has(self, name: str) -> bool:

@@ -10,26 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+from onnx import helper
 
-from archc.backends._onnx.values import Array
+from archc.backends.onnx.values import Array
 from archc.backends.weights import WeightsError, little_endian
 
 TYPES = {
     "float32": onnx.TensorProto.FLOAT,
+    "float16": onnx.TensorProto.FLOAT16,
+    "bfloat16": onnx.TensorProto.BFLOAT16,
+    "float64": onnx.TensorProto.DOUBLE,
     "int64": onnx.TensorProto.INT64,
     "int32": onnx.TensorProto.INT32,
-    "float64": onnx.TensorProto.DOUBLE,
-    "bool": onnx.TensorProto.BOOL,
+    "int8": onnx.TensorProto.INT8,
     "uint8": onnx.TensorProto.UINT8,
+    "bool": onnx.TensorProto.BOOL,
 }
 _BYTES = 2  # the wire type of what has a length
 _GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 _INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 _RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
+
+
+def dtype_of(name: str) -> np.dtype[Any]:
+    """The numpy dtype of that name; bfloat16, which numpy has not, is ml_dtypes'."""
+    return np.dtype(helper.tensor_dtype_to_np_dtype(TYPES[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,11 @@ class Initializer:
 
     @property
     def nbytes(self) -> int:
-        return prod(self.shape) * np.dtype(self.dtype).itemsize
+        return prod(self.shape) * dtype_of(self.dtype).itemsize
 
     def data(self) -> memoryview:
         """The numbers in little-endian order. Raises WeightsError where they are not what was announced."""
-        array = np.asarray(self.read(), self.dtype)
+        array = np.asarray(self.read(), dtype_of(self.dtype))
         if array.shape != self.shape:
             raise WeightsError(f"`{self.name}` has the shape {array.shape}, not {self.shape}")
         return little_endian(array)

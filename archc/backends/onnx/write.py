@@ -12,7 +12,7 @@ from typing import BinaryIO
 import onnx
 from google.protobuf.message import DecodeError
 
-from archc.backends._onnx.wire import Location, Model
+from archc.backends.onnx.wire import Location, Model
 from archc.files import aside, writing
 
 PROTO_LIMIT = (1 << 31) - 1  # bytes of a serialised proto

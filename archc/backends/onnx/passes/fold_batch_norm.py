@@ -8,13 +8,30 @@ from functools import partial
 
 import numpy as np
 
-from archc.backends._onnx.values import Array, Values, of_arrays
+from archc.backends.onnx.lower import Layers
+from archc.backends.onnx.passes.base import Change, LayerPass
+from archc.backends.onnx.values import Array, Values, of_arrays
 from archc.graph.graph import Graph, Node
 
 KEPT = 1 << 30  # bytes of folded weights held in memory; beyond that they are worked out again when written
 
 
 Affine = tuple[Array, Array]  # (scale, shift) by channel
+
+
+class FoldBatchNorm(LayerPass):
+    """Works what scales and shifts channels into the weights of the layer before it, in float64.
+
+    Jacob et al., arXiv:1712.05877, section 3.2, give the formula. The output is the same up to rounding.
+    """
+
+    name = "fold-batch-norm"
+    summary = "batch norms, and other ops that scale and shift channels, go into the convolution or linear layer before"
+
+    def run(self, layers: Layers) -> list[Change]:
+        found = fold(layers.graph, layers.nodes, layers.values)
+        layers.absorbed.update(found)
+        return [Change(node.path, f"{node.op.name} folded into {into.path}") for node, into in found.items()]
 
 
 def fold(graph: Graph, nodes: Iterable[Node], values: dict[Node, Values]) -> dict[Node, Node]:
@@ -70,3 +87,6 @@ def _anew(arrays: Mapping[str, Array], compute: Callable[[], Mapping[str, Array]
     """The forms of these arrays, without keeping them."""
     forms = {name: (a.shape, a.dtype.name) for name, a in arrays.items()}
     return Values(forms, lambda name: (compute() or {})[name])
+
+
+rewrite = FoldBatchNorm()

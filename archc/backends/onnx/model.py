@@ -1,0 +1,133 @@
+"""A network as an ONNX model in memory.
+
+Nodes and tensors are named by the paths of the spec, weights by their state_dict keys. The batch is symbolic (``N``) at
+inputs and outputs; all other sizes are fixed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from archc.backends.init import initial_value
+from archc.backends.onnx import passes
+from archc.backends.onnx.emitter import Drafts
+from archc.backends.onnx.export import Export
+from archc.backends.onnx.lower import Layers, loaded_from, lower, program_of
+from archc.backends.onnx.passes.base import Applied, LayerPass, ProgramPass, run_on_layers, run_on_program
+from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from archc.backends.onnx.values import Array, of_arrays
+from archc.backends.onnx.wire import TYPES, Model
+from archc.backends.weights.fit import Report
+from archc.graph.graph import Graph, Node, Tensor
+from archc.ops.base import Op
+from archc.ops.shape import Shape
+from archc.version import __version__
+
+IR_VERSION = 10
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model in memory, its weights not yet read. ``names`` says what each tensor of the graph is called in it."""
+
+    model: Model
+    program: Program
+    names: Mapping[Tensor, str]
+    folded: tuple[Node, ...]
+    applied: tuple[Applied, ...]
+    weights: Report | None  # None: random
+
+    def proto(self) -> onnx.ModelProto:
+        """The whole as a proto, for models of less than 2 GiB."""
+        return self.model.proto()
+
+
+def build(
+    graph: Graph, *, weights: Mapping[str, Any] | None = None, seed: int = 0, export: Export | None = None
+) -> Built:
+    """The network as a model in memory. Raises WeightsError."""
+    export = export or Export.of()
+    loaded = loaded_from(graph, weights)
+    rewrites = [passes.load(name) for name in export.passes]
+    layers = Layers.of(graph, loaded, seed)
+    applied = [run_on_layers(one, layers) for one in rewrites if isinstance(one, LayerPass)]
+    program, names = lower(layers)
+    applied += [run_on_program(one, program) for one in rewrites if isinstance(one, ProgramPass)]
+    program.metadata = _metadata(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)
+    description = " — ".join(filter(None, (graph.title, graph.source)))
+    model = model_of(program, graph.variant or graph.name, description)
+    return Built(model, program, names, tuple(layers.absorbed), tuple(applied), loaded.report if loaded else None)
+
+
+def emit_op(
+    op: Op, shapes: Sequence[Shape], values: Mapping[str, Array] | None = None, *, seed: int = 0
+) -> onnx.ModelProto:
+    """One op on inputs ``x0``, ``x1`` … of these shapes, as a model with the outputs ``y0``, ``y1`` …
+
+    ``values`` are the op's weights by name; without, they are initialised from ``seed``.
+    """
+    inferred = op.infer(*shapes)
+    results = inferred if isinstance(inferred, list) else [inferred]
+    if values is None:
+        values = {name: initial_value(name, w, w.init, seed) for name, w in op.weights(*shapes).items()}
+    inputs = {f"x{i}": shape for i, shape in enumerate(shapes)}
+    outputs = {f"y{i}": shape for i, shape in enumerate(results)}
+    drafts = Drafts([*inputs, *outputs])
+    made = drafts.emit(op.name, of_arrays(values), lambda e: op.onnx(e, list(inputs), shapes))
+    drafts.finish(dict(zip(outputs, made, strict=True)))
+    return model_of(program_of(drafts, inputs, outputs, {}), op.name).proto()
+
+
+def model_of(program: Program, name: str, description: str = "") -> Model:
+    """The program as a model. It must be settled."""
+    properties = [onnx.StringStringEntryProto(key=key, value=value) for key, value in sorted(program.metadata.items())]
+    opsets = [onnx.OperatorSetIdProto(domain=domain, version=version) for domain, version in program.opsets.items()]
+    return Model(
+        onnx.ModelProto(
+            ir_version=IR_VERSION, producer_name="archc", producer_version=__version__, doc_string=description
+        ),
+        onnx.GraphProto(node=[_node(node) for node in program.nodes], name=name),
+        onnx.GraphProto(
+            input=[_value_info(name, type) for name, type in program.inputs.items()],
+            output=[_value_info(name, type) for name, type in program.outputs.items()],
+        ),
+        onnx.ModelProto(opset_import=opsets, metadata_props=properties),
+        tuple(program.initializers.values()),
+    )
+
+
+def _node(node: OnnxNode) -> onnx.NodeProto:
+    attributes = [helper.make_attribute(key, value) for key, value in sorted(node.attributes.items())]
+    return onnx.NodeProto(
+        op_type=node.op_type, domain=node.domain, input=node.inputs, output=node.outputs, name=node.name,
+        attribute=attributes,
+    )  # fmt: skip
+
+
+def _value_info(name: str, type: TensorType) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TYPES[type.dtype], type.shape)
+
+
+def _metadata(graph: Graph, weights: str, export: Export) -> dict[str, str]:
+    entries: dict[str, Any] = {
+        "archc_version": __version__,
+        "spec": graph.spec_name,
+        "spec_text": graph.spec_text,
+        "spec_sha256": graph.spec_hash,
+        "weights": weights,
+        "profile": export.profile.name,
+        "passes": " ".join(export.passes),
+        "preprocess": _json(graph.preprocess),
+        "labels": _json(graph.labels),
+    }
+    return {key: value for key, value in entries.items() if value}
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""

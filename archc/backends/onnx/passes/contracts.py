@@ -1,0 +1,27 @@
+"""What must hold of a program before or after a pass. Each gives what is wrong, a line each."""
+
+from __future__ import annotations
+
+from archc.backends.onnx.program import Program
+
+
+def valid(program: Program) -> list[str]:
+    """Every tensor is made once, before it is read; every output is made."""
+    known = {*program.inputs, *program.initializers, ""}
+    problems: list[str] = []
+    for node in program.nodes:
+        problems += [f"`{node.name}` reads `{t}`, which is not there yet" for t in node.inputs if t not in known]
+        problems += [f"`{node.name}` makes `{t}` once more" for t in node.outputs if t and t in known]
+        known.update(node.outputs)
+    return problems + [f"the output `{name}` is not made" for name in program.outputs if name not in known]
+
+
+def single_precision(program: Program) -> list[str]:
+    """All floating-point numbers are fp32."""
+    half = [i.name for i in program.initializers.values() if i.dtype in ("float16", "bfloat16")]
+    return [f"`{name}` is {program.initializers[name].dtype}" for name in half]
+
+
+def nothing_quantized(program: Program) -> list[str]:
+    """No tensor is quantised yet."""
+    return [f"`{node.name}` quantises" for node in program.of_type("QuantizeLinear", "DequantizeLinear")]

@@ -1,0 +1,45 @@
+"""Target profiles: for which runtime and in which numbers a file is written, and by which passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from archc.diagnostics.diagnostic import RequestError
+
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A target: ``provider`` is onnxruntime's execution provider that it is for; None where it is for any."""
+
+    name: str
+    summary: str
+    precision: Precision
+    provider: str | None
+    passes: tuple[str, ...]
+
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+_ALWAYS = ("fold-batch-norm",)
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("portable", "fp32 for any runtime", "fp32", None, _ALWAYS),
+        Profile("cpu", "fp32 for onnxruntime on a CPU", "fp32", CPU, _ALWAYS),
+        Profile("cpu-int8", "8-bit integers for onnxruntime on an x86 CPU", "int8", CPU, _ALWAYS),
+        Profile("cuda-fp32", "fp32 for onnxruntime on an NVIDIA GPU", "fp32", CUDA, _ALWAYS),
+        Profile("cuda-fp16", "fp16 for onnxruntime on an NVIDIA GPU", "fp16", CUDA, _ALWAYS),
+        Profile("cuda-bf16", "bf16 for onnxruntime on an NVIDIA GPU", "bf16", CUDA, _ALWAYS),
+    )
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name. Raises RequestError."""
+    if name not in PROFILES:
+        raise RequestError(f"there is no profile `{name}`", f"profiles: {', '.join(PROFILES)}")
+    return PROFILES[name]
