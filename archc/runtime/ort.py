@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
+from archc.runtime.devices import CUDA, PROVIDERS
+from archc.runtime.environment import Package
+from archc.runtime.errors import ModelError
 from archc.runtime.settings import Settings
 
-_FATAL = 4  # of onnxruntime's log severities: what is wrong comes as an exception, and is said once
+_FATAL = 4  # of onnxruntime's log severities: an error comes as an exception too, and is said once
 _RECORD = "session.record_ep_graph_assignment_info"
-NO_CPU = "session.disable_cpu_ep_fallback"
+_NO_CPU = "session.disable_cpu_ep_fallback"
+_LEFT_TO_CPU = "fallback to CPU EP has been explicitly disabled"
 
 ort: Any = onnxruntime
 VERSION: str = ort.__version__
@@ -26,9 +33,14 @@ _LEVELS = {
 }
 _ORDERS = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 
-# numpy's name → what onnxruntime calls the element type of a tensor
-_TYPES = {"float32": "float", "float64": "double"}
-_NAMES = {f"tensor({theirs})": numpy for numpy, theirs in _TYPES.items()}
+# What onnxruntime calls the element type of a tensor → numpy's name, where these differ.
+_NAMES = {"float": "float32", "double": "float64"}
+
+_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+
+
+class LeftToCpuError(Exception):
+    """Nodes would have run on the CPU, and must not."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,22 @@ class TensorInfo:
     dtype: str
 
 
-def session(model: str | bytes, provider: str, options: Mapping[str, str], settings: Settings, *, strict: bool) -> Any:
-    """An InferenceSession that runs on ``provider``; with ``strict``, it fails rather than leave nodes to the CPU."""
+@dataclass(frozen=True)
+class Placed:
+    """A node and the execution provider that runs it."""
+
+    name: str
+    op: str
+    provider: str
+
+
+def make_session(
+    model: str | bytes, provider: str, options: Mapping[str, str], settings: Settings, *, strict: bool
+) -> Any:
+    """An InferenceSession that runs on ``provider``, without onnxruntime's own second try on the CPU.
+
+    Raises ModelError, and with ``strict`` LeftToCpuError rather than leave nodes to the CPU.
+    """
     made = ort.SessionOptions()
     made.log_severity_level = _FATAL
     made.graph_optimization_level = getattr(ort.GraphOptimizationLevel, _LEVELS[settings.graph_optimization])
@@ -48,9 +74,14 @@ def session(model: str | bytes, provider: str, options: Mapping[str, str], setti
     made.intra_op_num_threads = settings.intra_op_threads or 0
     made.inter_op_num_threads = settings.inter_op_threads or 0
     made.enable_cpu_mem_arena, made.enable_mem_pattern = settings.cpu_mem_arena, settings.mem_pattern
-    for key, value in {_RECORD: "1", **({NO_CPU: "1"} if strict else {}), **settings.config}.items():
+    for key, value in {**settings.config, _RECORD: "1", _NO_CPU: str(int(strict))}.items():
         made.add_session_config_entry(key, value)
-    return ort.InferenceSession(model, made, providers=[(provider, dict(options))])
+    try:
+        return ort.InferenceSession(model, made, providers=[(provider, dict(options))], enable_fallback=0)
+    except Exception as e:  # onnxruntime's classes derive from Exception alone
+        if _LEFT_TO_CPU in str(e):
+            raise LeftToCpuError from e
+        raise ModelError(message(e)) from e
 
 
 def tensors(args: Any) -> dict[str, TensorInfo]:
@@ -58,14 +89,44 @@ def tensors(args: Any) -> dict[str, TensorInfo]:
     return {arg.name: TensorInfo(tuple(arg.shape), _dtype(arg.type)) for arg in args}
 
 
-def placement(raw: Any) -> dict[str, str]:
-    """Node, by its name and op → the provider that runs it."""
-    return {
-        f"{node.name} ({node.op_type})" if node.name else node.op_type: part.ep_name
-        for part in raw.get_provider_graph_assignment_info()
-        for node in part.get_nodes()
-    }
+def placed(raw: Any) -> tuple[Placed, ...]:
+    """Every node of the optimised graph, in onnxruntime's order. Raises ModelError where it keeps no record of it."""
+    if not hasattr(raw, "get_provider_graph_assignment_info"):
+        raise ModelError(f"onnxruntime {VERSION} does not say where nodes run", "newer ones do")
+    return tuple(_placed(raw))
+
+
+def package() -> Package:
+    """What the installed onnxruntime is."""
+    name = {"win32": "onnxruntime_providers_cuda.dll"}.get(sys.platform, "libonnxruntime_providers_cuda.so")
+    provider = Path(ort.__file__).parent / "capi" / name
+    has = PROVIDERS[CUDA] in ort.get_available_providers() and provider.exists()
+    return Package(VERSION, getattr(ort, "cuda_version", None) or None, provider if has else None, tuple(_opened()))
+
+
+def preload() -> None:
+    """Let onnxruntime load CUDA's libraries from NVIDIA's wheels, where it can (from 1.21 on)."""
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+
+
+def message(error: Exception) -> str:
+    """What onnxruntime says, on one line and without its codes."""
+    return " ".join(_PREFIX.sub("", str(error)).split())
+
+
+def _opened() -> list[str]:
+    """The names that ``preload_dlls`` tries: its own list, since the provider is linked with a part of them alone."""
+    paths = getattr(ort, "_get_nvidia_dll_paths", None)
+    return [path[-1] for path in paths(sys.platform == "win32")] if paths else []
+
+
+def _placed(raw: Any) -> Iterator[Placed]:
+    for part in raw.get_provider_graph_assignment_info():
+        for node in part.get_nodes():
+            yield Placed(node.name, node.op_type, part.ep_name)
 
 
 def _dtype(theirs: str) -> str:
-    return _NAMES.get(theirs) or theirs.removeprefix("tensor(").removesuffix(")")
+    kind = theirs.removeprefix("tensor(").removesuffix(")")
+    return _NAMES.get(kind, kind)

@@ -1,57 +1,132 @@
-"""A model, ready to run on one device."""
+"""A model, ready to run on one device: the one that was asked for, or an error."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archc.runtime.binding import Replays
 from archc.runtime.devices import CPU, CUDA, DEVICES, PROVIDERS, DeviceError
+from archc.runtime.errors import ModelError
 from archc.runtime.settings import CudaSettings, Settings, SettingsError
 
 if TYPE_CHECKING:
-    from archc.runtime.ort import TensorInfo
+    from archc.runtime.ort import Placed, TensorInfo
 
-__all__ = ["CudaSettings", "Session", "Settings", "SettingsError", "open_session"]
+__all__ = ["CudaSettings", "ProfileWarning", "Session", "Settings", "SettingsError", "open_session", "session"]
+
+
+class ProfileWarning(UserWarning):
+    """There is a profile beside the model, and it is not of this model, this machine or this onnxruntime."""
 
 
 class Session:
-    """What ``open_session`` gives. ``raw`` is onnxruntime's InferenceSession, for what stands not here."""
+    """What ``open_session`` gives.
 
-    def __init__(self, raw: Any, device: str, settings: Settings) -> None:
+    ``inputs`` and ``outputs`` are name → TensorInfo, ``metadata`` the model's own, ``nodes`` where each node of the
+    optimised graph runs. ``raw`` is onnxruntime's InferenceSession, for IO binding.
+    """
+
+    def __init__(self, raw: Any, device: str, settings: Settings, nodes: Sequence[Placed] = ()) -> None:
         from archc.runtime import ort
 
-        self.raw, self.device, self.settings = raw, device, settings
+        self.raw, self.device, self.settings, self.nodes = raw, device, settings, tuple(nodes)
         self.inputs: dict[str, TensorInfo] = ort.tensors(raw.get_inputs())
         self.outputs: dict[str, TensorInfo] = ort.tensors(raw.get_outputs())
         self.metadata: dict[str, str] = dict(raw.get_modelmeta().custom_metadata_map)
+        sides = (*self.inputs.values(), *self.outputs.values())
+        self._plain = all(info.dtype != "bfloat16" for info in sides)
+        graphs = device == CUDA and settings.cuda.enable_cuda_graph
+        self._graphs = Replays(raw, device, settings.cuda.device_id) if graphs else None
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Input → array to output → array."""
-        return dict(zip(self.outputs, self.raw.run(None, dict(inputs)), strict=True))
+        """Input → array to output → array. A bfloat16 tensor is given and taken as float32.
+
+        Raises ModelError where the arrays are not what the model takes, or the run fails.
+        """
+        from archc.runtime import ort, tensors
+
+        arrays = tensors.check(inputs, self.inputs)
+        try:
+            values = self._run(arrays)
+        except Exception as e:  # onnxruntime's classes derive from Exception alone
+            raise ModelError(f"the model fails as it runs: {ort.message(e)}") from e
+        return dict(zip(self.outputs, values, strict=True))
+
+    def _run(self, arrays: Mapping[str, Any]) -> list[Any]:
+        from archc.runtime import tensors
+        from archc.runtime.ort import ort
+
+        if self._plain and self._graphs is None:
+            return self.raw.run(None, arrays)
+        given = {name: tensors.ort_value(ort, array, self.inputs[name]) for name, array in arrays.items()}
+        values = self.raw.run_with_ort_values(None, given) if self._graphs is None else self._graphs.run(given)
+        return [tensors.array_of(v, info) for v, info in zip(values, self.outputs.values(), strict=True)]
 
     def placement(self) -> dict[str, str]:
         """Node → the execution provider that runs it, as onnxruntime recorded it."""
-        from archc.runtime import ort
-
-        return ort.placement(self.raw)
+        return {node.name or f"{node.op} {i}": node.provider for i, node in enumerate(self.nodes)}
 
 
 def open_session(model: Path | bytes, *, device: str = CPU, settings: Settings | None = None) -> Session:
-    """The model in a file, or as bytes, on ``cpu`` or ``cuda``. Raises DeviceError where it would not all run there."""
-    from archc.runtime import ort
+    """The model in a file, or as bytes, on ``cpu`` or ``cuda``.
 
+    Raises DeviceError where it would not run there, all of it (`archc.runtime.placement` says what that means), and
+    ModelError where it can't be read.
+    """
     if device not in DEVICES:
         raise ValueError(f"there is no device {device!r}; there are {', '.join(DEVICES)}")
     settings = settings or Settings()
-    options = settings.cuda.options() if device == CUDA else {}
-    source = model if isinstance(model, bytes) else str(model)
-    raw = ort.session(source, PROVIDERS[device], options, settings, strict=device != CPU)
-    if PROVIDERS[device] not in raw.get_providers():
-        raise DeviceError(f"onnxruntime made a session without {device}")
-    return Session(raw, device, settings)
+    if device == CUDA:
+        from archc.runtime.environment import environment, require_cuda
+
+        require_cuda(environment(), settings.cuda.device_id)
+    if isinstance(model, Path):
+        _check_file(model)
+    return _open(model, device, settings)
 
 
 def session(path: str | Path, device: str = CPU) -> Session:
-    """The model in a file, ready to run on ``cpu`` or ``cuda``. Raises DeviceError where it would not all run there."""
-    return open_session(Path(path), device=device)
+    """The model in a file, with the settings that ``archc tune`` found for it on this machine.
+
+    They stand in the profile beside it; one that does not fit is not used, with a ProfileWarning. Raises what
+    ``open_session`` raises.
+    """
+    from archc.runtime.profile import settings_for
+
+    path = Path(path)
+    _check_file(path)
+    settings, note = settings_for(path, device)
+    if note:
+        warnings.warn(note, ProfileWarning, stacklevel=2)
+    return open_session(path, device=device, settings=settings)
+
+
+def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
+    from archc.runtime import ort
+    from archc.runtime.placement import check_placement, size_nodes
+
+    provider, source = PROVIDERS[device], model if isinstance(model, bytes) else str(model)
+    options, sizes = settings.cuda.options() if device == CUDA else {}, frozenset[str]()
+    try:
+        raw = ort.make_session(source, provider, options, settings, strict=device != CPU)
+    except ort.LeftToCpuError:
+        raw = ort.make_session(source, provider, options, settings, strict=False)
+        sizes = size_nodes(model)
+    except ModelError as e:
+        raise ModelError(f"{model if isinstance(model, Path) else 'the model'}: {e.message}", e.hint) from e
+    if provider not in raw.get_providers():
+        raise DeviceError(f"onnxruntime made a session without {provider}", ["what it said stands above"])
+    nodes = ort.placed(raw)
+    check_placement(nodes, provider, sizes)
+    return Session(raw, device, settings, nodes)
+
+
+def _check_file(path: Path) -> None:
+    """Raises ModelError where there is no file to read; onnxruntime would say so at more length."""
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise ModelError(f"{path} is no file", "a model is a .onnx file")

@@ -8,7 +8,7 @@ tensors). ``python -m tests.kernels.write`` writes it from onnxruntime's own reg
 the onnxruntime that is installed. To read it needs neither onnxruntime nor onnx.
 """
 
-from archc.runtime.kernels.search import Missing, Use, missing, supports
+from archc.runtime.kernels.search import Missing, Use, missing, supports, types_of
 from archc.runtime.kernels.table import PROVIDERS, Argument, Kernel, Operator, kernels, operator, version
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "missing",
     "operator",
     "supports",
+    "types_of",
     "version",
 ]

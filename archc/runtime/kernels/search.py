@@ -66,13 +66,13 @@ def _reason(provider: str, opset: int, use: Use) -> str | None:
     versioned = [kernel for kernel in found if kernel.runs(meant.since)]
     if not versioned:
         return f"of opset {meant.since} has no kernel in {provider}, which has {_versions(found)}" + _instead(meant)
-    types = _types(use, meant)
+    types = types_of(use, meant)
     if any(kernel.takes(types) for kernel in versioned):
         return None
     return f"of {_named(types, versioned)} has no kernel in {provider}, which has {_allowed(types, versioned)}"
 
 
-def _types(use: Use, meant: Operator) -> dict[str, str]:
+def types_of(use: Use, meant: Operator) -> dict[str, str]:
     """The node's types by type parameter and by argument."""
     types: dict[str, str] = {}
     for arguments, given in ((meant.inputs, use.inputs), (meant.outputs, use.outputs)):
