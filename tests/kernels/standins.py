@@ -21,6 +21,8 @@ from pathlib import Path
 _SYSTEM = re.compile(r"lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)\.so|ld-linux")
 _NEEDED = re.compile(r"\(NEEDED\).*\[(.+)]")
 _FUNCTION = re.compile(r"\bUND (\w+)(?:@(\S+))?")
+CUDNN = "libcudnn.so.9"
+_LOADED_LATE = re.compile(rb"\0(cudnn[A-Z]\w+)(?=\0)")  # by name, when they are first needed
 _OTHERS = re.compile(r"GLIBC|CXXABI|GCC|Provider_GetHost|_ITM_|__gmon|__gcov|__cxa")
 _MEMORY = ("cudaMalloc", "cudaMallocHost", "cudaHostAlloc")
 _ALLOCATE = "int {}(void **p, unsigned long n) {{ return posix_memalign(p, 256, n); }}"
@@ -69,6 +71,7 @@ def _build(folder: Path, providers: list[Path]) -> None:
         for function, version in _FUNCTION.findall(_readelf("--dyn-syms", provider)):
             if needed and not _OTHERS.match(version or function):
                 functions[version if version in needed else needed[-1]].add(function)
+        functions[CUDNN].update(name.decode() for name in set(_LOADED_LATE.findall(provider.read_bytes())))
     for library, names in functions.items():
         _compile(folder, library, names)
 
