@@ -37,7 +37,7 @@ class Aside:
 @contextmanager
 def aside(final: Path) -> Generator[Aside, None, None]:
     """A new file in the folder of ``final``, gone at the end of the block unless moved. Raises WriteError."""
-    with _plainly(final):
+    with plainly(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         path = final.parent / f".archc-{token_hex(8)}.tmp"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -95,8 +95,8 @@ _REASONS = {
 
 
 @contextmanager
-def _plainly(path: Path) -> Generator[None, None, None]:
-    """Says an OSError as a person would."""
+def plainly(path: Path) -> Generator[None, None, None]:
+    """Says an OSError in the block as a person would: as WriteError."""
     try:
         yield
     except OSError as e:

@@ -20,6 +20,7 @@ COMMANDS = {
     "weights": "Show what a file of weights would load into a network.",
     "diff": "Show what differs between two networks, and which weights carry over.",
     "check": "Compile every variant of every spec, and test what it expects.",
+    "bundle": "Write ONNX models as Triton Inference Server loads them.",
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",
 }

@@ -1,0 +1,68 @@
+"""The names of a model's classes, as files that Triton reads: one a line, in the order of the outputs' numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from archc.bundling.config import dims
+from archc.bundling.model import ModelFile, TensorForm
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """``text`` is the file's; ``output`` is what it names the classes of."""
+
+    output: str
+    file: str
+    text: str
+
+
+def of_model(model: ModelFile, *, batched: bool) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:
+    """The files of labels, and what of the model's labels Triton can't use."""
+    named = _metadata(model)
+    found: list[LabelFile] = []
+    left: list[str] = []
+    for number, output in enumerate(model.outputs):
+        if output.name not in named:
+            continue
+        names, size = named[output.name], _classes(output, batched=batched)
+        if size == len(names):
+            found.append(LabelFile(output.name, _file_name(output.name, number, one=len(named) == 1), _lines(names)))
+        else:
+            left.append(f"{len(names)} labels of `{output.name}`: it does not hold a number for each of them")
+    return tuple(found), tuple(left)
+
+
+def _metadata(model: ModelFile) -> Mapping[str, list[str]]:
+    text = model.metadata.get("labels")
+    if not text:
+        return {}
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}  # metadata of another tool, which means something else by the word
+    return {output: names for output, names in _entries(data) if names} if isinstance(data, dict) else {}
+
+
+def _entries(data: Any) -> Iterator[tuple[str, list[str]]]:
+    for output, names in data.items():
+        if isinstance(names, list):
+            yield str(output), [str(name) for name in names]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _classes(output: TensorForm, *, batched: bool) -> int:
+    return prod(dims(output, batched=batched))
+
+
+def _lines(names: list[str]) -> str:
+    """A line for each; line breaks within a name would make two of it."""
+    return "".join(re.sub(r"\s+", " ", name).strip() + "\n" for name in names)
+
+
+def _file_name(output: str, number: int, *, one: bool) -> str:
+    return "labels.txt" if one else f"labels_{number}_{re.sub(r'[^0-9A-Za-z_-]', '_', output)[:100]}.txt"
