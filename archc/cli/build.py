@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from filecmp import cmp
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,12 +10,17 @@ from time import perf_counter
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
 from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
 from archc.network import Network
 from archc.targets import DEFAULT, Options, TargetError, Written, load, names
+
+FOR_ONNX = {
+    "profile": "--profile", "only": "--passes", "without": "--no-pass", "io": "--io", "keep_fp32": "--keep-fp32",
+}  # fmt: skip
 
 
 @click.command(name="build")
@@ -34,7 +39,8 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
 @click.option(
     "--external-data-from", type=byte_count, metavar="SIZE",
-    help="ONNX weights of this size or more (64Mi, 1G) get a file of their own; above 2 GiB they always do.",
+    help="ONNX weights of this size or more (64Mi, 1G) get a file of their own; above 2 GiB they always do, and of "
+    "128 MiB or more in every profile but portable.",
 )  # fmt: skip
 @click.option(
     "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
@@ -42,6 +48,15 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 )  # fmt: skip
 @click.option("--passes", "only", metavar="A,B", help="Run these passes alone, in this order, not the profile's.")
 @click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Leave out a pass; may be repeated.")
+@click.option(
+    "--io", default="fp32", show_default=True, metavar="TYPE[,TYPE]",
+    help="The type of inputs and outputs, or of each: fp32, fp16 or bf16. By default a model of any profile can take the "
+    "place of one in fp32.",
+)  # fmt: skip
+@click.option(
+    "--keep-fp32", multiple=True, metavar="PATTERN",
+    help="Layers that stay in fp32, by path (`head.fc`, `stage4`, `*.bn?`); may be repeated.",
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Say what each pass did.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")
 @network_options
@@ -55,6 +70,8 @@ def command(
     profile: str,
     only: str | None,
     without: tuple[str, ...],
+    io: str,
+    keep_fp32: tuple[str, ...],
     verbose: bool,
     check: bool,
     partial: bool,
@@ -70,9 +87,9 @@ def command(
     how = {"partial": partial, "ema": ema, "other_structure": other_structure}
     if not weights and (needless := [name for name, asked in how.items() if asked]):
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
-    export = {"profile": profile, "only": _listed(only), "without": without}
-    if "onnx" not in targets and (profile != "portable" or only is not None or without):
-        raise click.UsageError("--profile, --passes and --no-pass speak of --to onnx")
+    export = {"profile": profile, "only": _listed(only), "without": without, "io": io, "keep_fp32": keep_fp32}
+    if "onnx" not in targets and (needless := _chosen(FOR_ONNX)):
+        raise click.UsageError(f"{needless[0]} speaks of --to onnx")
     network = compile_network(spec, **changes)
     loaded = None
     if weights:
@@ -84,6 +101,12 @@ def command(
     _report([_write(network, name, out, options) for name in targets])
     click.echo(f"in {perf_counter() - start:.1f} s")
     return 0
+
+
+def _chosen(options: Mapping[str, str]) -> list[str]:
+    """Those of the options that the caller gave."""
+    source = click.get_current_context().get_parameter_source
+    return [flag for name, flag in options.items() if source(name) is ParameterSource.COMMANDLINE]
 
 
 def _listed(text: str | None) -> list[str] | None:

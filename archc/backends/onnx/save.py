@@ -53,13 +53,16 @@ def save(
 
     ``weights`` maps the state_dict's keys, all of them and no others, to arrays or torch's tensors
     (``archc.backends.weights.load`` reads a file of them), or is what ``archc.backends.weights.loading`` made of it;
-    without, they start by ``init`` from ``seed``. Weights of ``external_data_from`` bytes or more in all, or too many
-    for one proto (2 GiB), go into a file beside the model. ``export`` says for which target; by default for any.
+    without, they start by ``init`` from ``seed``. ``export`` says for which target; by default for any. Weights of
+    ``external_data_from`` bytes or more in all (by default what the target's profile says), or too many for one proto
+    (2 GiB), go into a file beside the model.
     Raises WeightsError and WriteError.
     """
     path = Path(path)
     export = export or Export.of()
     built = build(graph, weights=weights, seed=seed, export=export)
+    if external_data_from is None:
+        external_data_from = export.profile.external_data_from
     written = files.write(built.model, path, external_data_from)
     return OnnxReport(
         path=path,
