@@ -41,7 +41,9 @@ def of_model(path: Path, device: str | None) -> Tuned:
     mine = [entry for entry in fitting if _DEVICES.get(entry.device) == chosen]
     file = profile_path(path) if fitting else None
     if not mine:
-        return Tuned(chosen, None, file)
+        others = sorted({entry.device for entry in fitting})
+        notes = (f"no settings: {file} has those for {' and '.join(others)} alone",) if file and chosen else ()
+        return Tuned(chosen, None, file, notes)
     return Tuned(chosen, mine[-1].settings, file, (_origin(mine[-1]),))
 
 

@@ -66,7 +66,7 @@ def _report(one: Bundled) -> None:
     from archc.display.tables import aligned
 
     size = sum(file.stat().st_size for file in one.files)
-    batches = f"batches up to {one.max_batch}" if one.max_batch else "no batches"
+    batches = f"batches up to {one.max_batch}" if one.max_batch else "requests one by one"
     click.echo(f"{one.folder}  version {one.version} · {binary(size)} · {batches} · {KINDS[one.device]}")
     sides = [("input", t) for t in one.model.inputs] + [("output", t) for t in one.model.outputs]
     rows = [
