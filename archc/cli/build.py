@@ -50,8 +50,8 @@ FOR_ONNX = {
 @click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Leave out a pass; may be repeated.")
 @click.option(
     "--io", default="fp32", show_default=True, metavar="TYPE[,TYPE]",
-    help="The type of inputs and outputs, or of each: fp32, fp16 or bf16. By default a model of any profile can take the "
-    "place of one in fp32.",
+    help="The type of inputs and outputs, or of each: fp32, fp16 or bf16. By default a model of any profile can take "
+    "the place of one in fp32.",
 )  # fmt: skip
 @click.option(
     "--keep-fp32", multiple=True, metavar="PATTERN",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archc.backends.onnx import passes
+from archc.backends.onnx.precision.types import FP32_IO, InOut
 from archc.backends.onnx.profiles import Profile, profile
 from archc.diagnostics.diagnostic import RequestError
 from archc.diagnostics.errors.suggest import closest
@@ -13,16 +14,31 @@ from archc.diagnostics.errors.suggest import closest
 
 @dataclass(frozen=True)
 class Export:
-    """A target's profile, and the passes that run: the profile's, or those that the caller chose."""
+    """A target's profile, and the passes that run: the profile's, or those that the caller chose.
+
+    ``io`` are the types of inputs and outputs. The layers whose paths match a pattern of ``keep_fp32`` stay in fp32.
+    """
 
     profile: Profile
     passes: tuple[str, ...]
+    io: InOut = FP32_IO
+    keep_fp32: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, profile_name: str = "portable", *, only: Sequence[str] | None = None, without: Sequence[str] = ()
+        cls,
+        profile_name: str = "portable",
+        *,
+        only: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+        io: str = "fp32",
+        keep_fp32: Sequence[str] = (),
     ) -> Export:
-        """The profile of that name, with these passes only, and without those. Raises RequestError."""
+        """The profile of that name, with these passes only, and without those.
+
+        ``io`` is the type of inputs and outputs (``fp32``, ``fp16``, ``bf16``), or that of inputs and that of outputs
+        with a comma between. Raises RequestError.
+        """
         chosen = profile(profile_name)
         known = passes.names()
         for name in (*(only or ()), *without):
@@ -31,4 +47,7 @@ class Export:
                 hint = f"did you mean `{near}`?" if near else f"passes: {', '.join(known)}"
                 raise RequestError(f"there is no pass `{name}`", hint)
         names = chosen.passes if only is None else tuple(only)
-        return cls(chosen, tuple(name for name in names if name not in without))
+        if keep_fp32 and chosen.precision == "fp32":
+            raise RequestError(f"--keep-fp32: the profile `{chosen.name}` is in fp32 altogether")
+        kept = tuple(name for name in names if name not in without)
+        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32))

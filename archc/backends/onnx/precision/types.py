@@ -1,0 +1,29 @@
+"""Floating-point types by the names that people give them, and those of a model's inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archc.diagnostics.diagnostic import RequestError
+
+FLOATS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+class InOut(NamedTuple):
+    """The dtypes of a model's inputs and of its outputs, where these hold fractions."""
+
+    inputs: str = "float32"
+    outputs: str = "float32"
+
+    @classmethod
+    def parse(cls, text: str) -> InOut:
+        """Of ``fp16``, which is for both, or ``fp16,fp32``. Raises RequestError."""
+        names = [name.strip() for name in text.split(",")]
+        unknown = [name for name in names if name not in FLOATS]
+        if unknown or len(names) > 2:
+            problem = f"there is no type `{unknown[0]}`" if unknown else f"`{text}` names more than two types"
+            raise RequestError(f"--io: {problem}", f"one of {', '.join(FLOATS)}, or two with a comma: inputs, outputs")
+        return cls(FLOATS[names[0]], FLOATS[names[-1]])
+
+
+FP32_IO = InOut()
