@@ -16,6 +16,7 @@ from torch import nn
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.lower import OPSET
 from archc.backends.onnx.model import IR_VERSION, Built, build, emit_op
+from archc.backends.onnx.profiles import PROFILES
 from archc.backends.onnx.save import save
 from archc.backends.weights import Array, WeightsError
 from archc.graph.graph import Graph
@@ -288,7 +289,7 @@ def test_metadata(tmp_path: Path) -> None:
         "spec_text": "name: residual\n",
         "weights": "from a file",
         "profile": "portable",
-        "passes": "fold-batch-norm",
+        "passes": " ".join(PROFILES["portable"].passes),
     }
     assert (proto.producer_name, proto.graph.name) == ("archc", "residual")
     assert proto.doc_string == "residual — a paper"

@@ -54,7 +54,7 @@ class Drafts:
         for draft in drafts:
             inner = numbered(f"{path}.{draft.op_type}", types[draft.op_type])
             types[draft.op_type] += 1
-            draft.name = path if draft is last else inner
+            draft.layer, draft.name = path, path if draft is last else inner
         names = self._names(path, results, drafts)
         rename(drafts, names)
         self._made.update(names.values())

@@ -12,7 +12,7 @@ from archc.backends.onnx.passes.base import Applied, Change, LayerPass, Pass, Pa
 
 __all__ = ["Applied", "Change", "LayerPass", "Pass", "PassError", "ProgramPass", "load", "names"]
 
-_INFRASTRUCTURE = {"base", "contracts"}
+_INFRASTRUCTURE = {"base", "contracts", "patterns"}
 
 
 def names() -> list[str]:

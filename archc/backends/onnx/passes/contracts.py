@@ -25,3 +25,9 @@ def single_precision(program: Program) -> list[str]:
 def nothing_quantized(program: Program) -> list[str]:
     """No tensor is quantised yet."""
     return [f"`{node.name}` quantises" for node in program.of_type("QuantizeLinear", "DequantizeLinear")]
+
+
+def no_norm_of_maps(program: Program) -> list[str]:
+    """No batch norm with fixed numbers is over a map, of four axes."""
+    norms = (n for n in program.of_type("BatchNormalization") if len(program.shape(n.outputs[0]) or ()) == 4)
+    return [f"`{n.name}` is a batch norm" for n in norms if all(map(program.is_constant, n.inputs[1:]))]
