@@ -71,6 +71,16 @@ class Program:
         for node in nodes:
             self.append(node)
 
+    def copy(self) -> Program:
+        """The same nodes anew, so that one can be rewritten and the other kept. Initializers are not copied."""
+        nodes = [
+            OnnxNode(n.op_type, [*n.inputs], [*n.outputs], {**n.attributes}, n.name, n.layer, n.domain)
+            for n in self._nodes
+        ]
+        made = Program(nodes, self.initializers.values(), self.inputs, self.outputs, self.types, self.opsets[""])
+        made.opsets, made.metadata = {**self.opsets}, {**self.metadata}
+        return made
+
     # Reading
 
     @property
