@@ -18,9 +18,12 @@ COMMANDS = {
     "summarize": "Show a network layer by layer, with its shapes and costs.",
     "build": "Write a network as PyTorch source or as ONNX.",
     "weights": "Show what a file of weights would load into a network.",
+    "run": "Run an ONNX model on images, and show what it says of them.",
+    "doctor": "Show what this machine can run models on, and what mends it.",
     "diff": "Show what differs between two networks, and which weights carry over.",
     "check": "Compile every variant of every spec, and test what it expects.",
     "bundle": "Write ONNX models as Triton Inference Server loads them.",
+    "bench": "Measure how fast a network runs, beside others and the machine's limit.",
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",
 }

@@ -16,6 +16,7 @@ FAILED_CHECK, BAD_INPUT, NO_DEVICE, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
 EXTRAS = {
     "numpy": "onnx",
     "onnx": "onnx",
+    "PIL": "runtime",
     "onnxruntime": "runtime",
     "safetensors": "onnx",
     "torch": "torch",
@@ -34,7 +35,8 @@ def explain(error: Exception) -> str | None:
         return render(error.diagnostics, color=use_color(sys.stderr)).rstrip("\n")
     if isinstance(error, DeviceError):
         lines = [f"error: {error.message}", *(f"  {problem}" for problem in error.problems)]
-        return "\n".join([*lines, *([f"help: {error.remedy}"] if error.remedy else [])])
+        steps = error.remedy.replace("\n", "\n      ")
+        return "\n".join([*lines, *([f"help: {steps}"] if steps else [])])
     if isinstance(error, RequestError | ModelError):
         return "\n".join([f"error: {error.message}", *([f"help: {error.hint}"] if error.hint else [])])
     if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):

@@ -18,6 +18,7 @@ Load = Callable[[str], Any]  # a library by its name; raises OSError
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 MANAGEMENT = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 
+_NOT_FOUND = "cannot open shared object file: No such file"  # glibc's words
 _NO_DEVICE = 100
 _MAJOR, _MINOR = 75, 76  # attributes of a device: the parts of its compute capability
 
@@ -49,7 +50,7 @@ def read_driver(load: Load = ctypes.CDLL) -> Driver:
     try:
         library = load(LIBRARY)
     except OSError as e:
-        raise DriverError(f"{LIBRARY} can't be loaded: {reason(LIBRARY, e)}") from e
+        raise DriverError(f"{LIBRARY} {reason(LIBRARY, e)}") from e
     _ask(library, "cuInit", 0)
     cuda = _number(library, "cuDriverGetVersion")
     gpus = tuple(_gpu(library, index) for index in range(_number(library, "cuDeviceGetCount")))
@@ -59,8 +60,9 @@ def read_driver(load: Load = ctypes.CDLL) -> Driver:
 
 
 def reason(name: str, error: OSError) -> str:
-    """Why a library could not be loaded, without its name where the loader says that first."""
-    return str(error).removeprefix(f"{name}: ")
+    """Why a library could not be loaded: that it is not found, or what the loader says of it."""
+    said = str(error)
+    return "is not found" if said.startswith(f"{name}: ") and _NOT_FOUND in said else f"can't be loaded: {said}"
 
 
 def _gpu(library: Any, index: int) -> Gpu:

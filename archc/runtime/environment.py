@@ -72,7 +72,7 @@ class Environment:
             newest = ".".join(map(str, self.driver.cuda))
             found.append(f"driver: it supports CUDA {newest}, and onnxruntime is built for CUDA {self.package.cuda}")
         lost = [library for library in self.libraries if library.problem and library.required]
-        return found + [f"{library.name}: {library.file}: {library.problem}" for library in lost]
+        return found + [f"{library.name}: {library.file} {library.problem}" for library in lost]
 
     def remedy(self) -> list[str]:
         """The steps that mend it, commands where there are any."""

@@ -36,6 +36,15 @@ _ORDERS = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 # What onnxruntime calls the element type of a tensor → numpy's name, where these differ.
 _NAMES = {"float": "float32", "double": "float64"}
 
+# Of onnxruntime's messages about files, what they mean and what helps.
+_PLAIN: tuple[tuple[str, str, str | None], ...] = (
+    (r"External data path does not exist: \"(.*?)\"", "its weights are in {}, and that is not there",
+     "a model and its file of weights stay together"),
+    (r"escapes model directory|Absolute path not allowed", "it wants weights from outside its folder", None),
+    (r"out of bounds or can not be read in full", "its file of weights is cut short", "build it again"),
+    (r"(?i:protobuf parsing failed)", "no ONNX model, or a broken one", None),
+)  # fmt: skip
+
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 
 
@@ -81,7 +90,7 @@ def make_session(
     except Exception as e:  # onnxruntime's classes derive from Exception alone
         if _LEFT_TO_CPU in str(e):
             raise LeftToCpuError from e
-        raise ModelError(message(e)) from e
+        raise _unreadable(message(e)) from e
 
 
 def tensors(args: Any) -> dict[str, TensorInfo]:
@@ -113,6 +122,13 @@ def preload() -> None:
 def message(error: Exception) -> str:
     """What onnxruntime says, on one line and without its codes."""
     return " ".join(_PREFIX.sub("", str(error)).split())
+
+
+def _unreadable(said: str) -> ModelError:
+    for pattern, plain, hint in _PLAIN:
+        if match := re.search(pattern, said):
+            return ModelError(plain.format(*match.groups()), hint)
+    return ModelError(said)
 
 
 def _opened() -> list[str]:

@@ -26,13 +26,17 @@ class Session:
     """What ``open_session`` gives.
 
     ``inputs`` and ``outputs`` are name → TensorInfo, ``metadata`` the model's own, ``nodes`` where each node of the
-    optimised graph runs. ``raw`` is onnxruntime's InferenceSession, for IO binding.
+    optimised graph runs, ``on_cpu`` those which onnxruntime has on the CPU by design, since they compute with sizes
+    alone. ``raw`` is onnxruntime's InferenceSession, for IO binding.
     """
 
-    def __init__(self, raw: Any, device: str, settings: Settings, nodes: Sequence[Placed] = ()) -> None:
+    def __init__(
+        self, raw: Any, device: str, settings: Settings, nodes: Sequence[Placed] = (), on_cpu: Sequence[Placed] = ()
+    ) -> None:
         from archc.runtime import ort
 
-        self.raw, self.device, self.settings, self.nodes = raw, device, settings, tuple(nodes)
+        self.raw, self.device, self.settings = raw, device, settings
+        self.nodes, self.on_cpu = tuple(nodes), tuple(on_cpu)
         self.inputs: dict[str, TensorInfo] = ort.tensors(raw.get_inputs())
         self.outputs: dict[str, TensorInfo] = ort.tensors(raw.get_outputs())
         self.metadata: dict[str, str] = dict(raw.get_modelmeta().custom_metadata_map)
@@ -84,7 +88,7 @@ def open_session(model: Path | bytes, *, device: str = CPU, settings: Settings |
 
         require_cuda(environment(), settings.cuda.device_id)
     if isinstance(model, Path):
-        _check_file(model)
+        check_file(model)
     return _open(model, device, settings)
 
 
@@ -97,7 +101,7 @@ def session(path: str | Path, device: str = CPU) -> Session:
     from archc.runtime.profile import settings_for
 
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     settings, note = settings_for(path, device)
     if note:
         warnings.warn(note, ProfileWarning, stacklevel=2)
@@ -120,11 +124,10 @@ def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
     if provider not in raw.get_providers():
         raise DeviceError(f"onnxruntime made a session without {provider}", ["what it said stands above"])
     nodes = ort.placed(raw)
-    check_placement(nodes, provider, sizes)
-    return Session(raw, device, settings, nodes)
+    return Session(raw, device, settings, nodes, check_placement(nodes, provider, sizes))
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Raises ModelError where there is no file to read; onnxruntime would say so at more length."""
     if not path.exists():
         raise ModelError(f"{path}: there is no such file")

@@ -68,14 +68,15 @@ def shape_text(shape: tuple[int | str | None, ...]) -> str:
 def to_bfloat16(array: NDArray[Any]) -> NDArray[Any]:
     """The upper half of float32's bits, rounded to nearest, ties to even; as uint16. A NaN stays one."""
     bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
-    rounded = (bits.astype(np.uint64) + 0x7FFF + (bits >> 16 & 1)) >> 16
+    ties = bits >> np.uint32(16) & np.uint32(1)
+    rounded = (bits.astype(np.uint64) + ties + np.uint64(0x7FFF)) >> np.uint64(16)
     rounded[np.isnan(array)] = 0x7FC0
     return rounded.astype(np.uint16)
 
 
 def from_bfloat16(bits: NDArray[Any]) -> NDArray[Any]:
     """float32 of the same value."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def ort_value(ort: Any, array: NDArray[Any], info: TensorInfo) -> Any:
@@ -88,12 +89,12 @@ def ort_value(ort: Any, array: NDArray[Any], info: TensorInfo) -> Any:
 def array_of(value: Any, info: TensorInfo) -> NDArray[Any]:
     """An output in the CPU's memory as an array."""
     if info.dtype != BFLOAT16:
-        return value.numpy()
+        return np.asarray(value.numpy())
     size = value.tensor_size_in_bytes() // 2
     if size == 0:
-        return np.zeros(value.shape(), np.float32)
-    buffer = (ctypes.c_uint16 * size).from_address(value.data_ptr())
-    return from_bfloat16(np.ctypeslib.as_array(buffer)).reshape(value.shape())
+        return np.zeros(tuple(value.shape()), np.float32)
+    bits = np.frombuffer((ctypes.c_uint16 * size).from_address(value.data_ptr()), np.uint16)
+    return from_bfloat16(bits).reshape(value.shape())
 
 
 def _inputs(names: list[str]) -> str:

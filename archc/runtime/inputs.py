@@ -1,0 +1,231 @@
+"""What a model is run on: image files and folders of them, arrays in .npy and .npz, or random numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from zipfile import BadZipFile
+
+import numpy as np
+
+from archc.display.names import listed
+from archc.runtime.errors import ModelError
+from archc.runtime.tensors import BFLOAT16, shape_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from archc.runtime.ort import TensorInfo
+    from archc.runtime.session import Session
+
+ARRAYS = frozenset((".npy", ".npz"))
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "color": "rgb"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One thing to run the model on: input → array without the batch, in the type that the model takes."""
+
+    name: str
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that can't be used, and why."""
+
+    name: str
+    why: str
+
+
+Item = Sample | Refused
+Size = tuple[int, ...]
+
+
+class Inputs:
+    """What of files and random numbers a session can be given.
+
+    ``preprocess`` goes before what the model's metadata says of it; ``sizes`` are those, without the batch, of inputs
+    whose declared sizes are free, by input.
+    """
+
+    def __init__(
+        self, session: Session, preprocess: Mapping[str, Any] | None = None, sizes: Mapping[str, Size] | None = None
+    ) -> None:
+        self._inputs, self._metadata = session.inputs, session.metadata
+        self._preprocess, self._sizes = preprocess, dict(sizes or {})
+        _check_sizes(self._sizes, self._inputs)
+
+    def random(self, count: int, seed: int) -> Iterator[Item]:
+        """``count`` samples, normal numbers or bytes, by the seed. Raises ModelError where a size is not known."""
+        rng = np.random.default_rng(seed)
+        shapes = {name: self._shape(name) for name in self._inputs}
+        for i in range(count):
+            arrays = {name: _random(rng, shape, self._inputs[name].dtype) for name, shape in shapes.items()}
+            yield Sample(f"random {i}", arrays)
+
+    def files(self, paths: Sequence[Path]) -> Iterator[Item]:
+        """What the files hold, and the images in the folders. Raises ModelError for what could never be used."""
+        found = [file for path in paths for file in _files(path)]
+        image = self._image() if any(file.suffix.lower() not in ARRAYS for file in found) else None
+        for file in found:
+            try:
+                if file.suffix.lower() in ARRAYS:
+                    yield from self._arrays(file)
+                elif image is not None:
+                    yield Sample(str(file), image(file))
+            except ModelError as e:
+                yield Refused(str(file), e.message.removeprefix(f"{file}: "))
+
+    def _image(self) -> Callable[[Path], dict[str, NDArray[Any]]]:
+        """How an image file becomes the model's one input."""
+        from archc.runtime.images import Preprocess, open_image, pixels
+
+        if len(self._inputs) != 1:
+            raise ModelError(f"the model has {len(self._inputs)} inputs", f"give a .npz with {listed([*self._inputs])}")
+        ((name, info),) = self._inputs.items()
+        if takes_images(info, self._metadata):
+            channels = info.shape[-1] if isinstance(info.shape[-1], int) else 3
+            return lambda path: {name: pixels(open_image(path), channels)}
+        shape = self._shape(name)
+        if len(shape) != 3:
+            raise ModelError(f"input `{name}` is {shape_text(info.shape)}, no image", "give arrays: .npy or .npz")
+        prepare = Preprocess.of(self._said(name, (shape[1], shape[2])), (shape[0], shape[1], shape[2]))
+        return lambda path: {name: _cast(prepare(open_image(path)), info.dtype)}
+
+    def _said(self, name: str, size: tuple[int, int]) -> Mapping[str, Any]:
+        """`preprocess` as the caller gives it, or as the model's metadata has it."""
+        if self._preprocess is not None:
+            return self._preprocess
+        text = self._metadata.get("preprocess")
+        if not text:
+            raise ModelError(
+                "the model does not say how images become its input",
+                "--preprocess imagenet, or --preprocess '{resize: 256, mean: […], std: […]}'; or give arrays (.npy)",
+            )
+        try:
+            said = json.loads(text)
+        except ValueError as e:
+            raise ModelError("the model's metadata `preprocess` is no JSON", "--preprocess says it anew") from e
+        of_input = cast(dict[str, Any], said).get(name, said) if isinstance(said, dict) else None
+        if not isinstance(of_input, dict):
+            raise ModelError("the model's metadata `preprocess` is no mapping", "--preprocess says it anew")
+        return cast(dict[str, Any], of_input)
+
+    def _shape(self, name: str) -> Size:
+        """The input's sizes without the batch."""
+        declared = self._inputs[name].shape[1:]
+        if name in self._sizes:
+            return self._sizes[name]
+        if not all(isinstance(size, int) for size in declared):
+            raise ModelError(
+                f"input `{name}` is {shape_text(self._inputs[name].shape)}: its sizes are free",
+                "--input says which to take: --input 3x224x224",
+            )
+        return tuple(int(size) for size in declared if size is not None)
+
+    def _arrays(self, path: Path) -> Iterator[Sample]:
+        """A sample for each entry of the batch."""
+        arrays = {name: _typed(name, a, self._inputs[name]) for name, a in self._named(_load(path)).items()}
+        counts = {name: len(array) for name, array in arrays.items()}
+        if len(set(counts.values())) > 1:
+            raise ModelError(f"its arrays are batches of different sizes: {counts}")
+        count = next(iter(counts.values()))
+        for i in range(count):
+            yield Sample(f"{path}[{i}]" if count > 1 else str(path), {name: a[i] for name, a in arrays.items()})
+
+    def _named(self, loaded: Any) -> dict[str, NDArray[Any]]:
+        """By input, with a batch in front."""
+        if not isinstance(loaded, dict):
+            if len(self._inputs) != 1:
+                raise ModelError(f"the model has {len(self._inputs)} inputs: {listed([*self._inputs])}; give a .npz")
+            loaded = {next(iter(self._inputs)): loaded}
+        given = cast("dict[str, NDArray[Any]]", loaded)
+        if set(given) != set(self._inputs):
+            raise ModelError(f"it holds {listed([*given])}, and the model takes {listed([*self._inputs])}")
+        ranks = {name: len(info.shape) for name, info in self._inputs.items()}
+        return {name: array[None] if array.ndim == ranks[name] - 1 else array for name, array in given.items()}
+
+
+def takes_images(info: TensorInfo, metadata: Mapping[str, str]) -> bool:
+    """Whether an input takes bytes as they are in images, height × width × channels: preprocessing is in the graph."""
+    try:
+        embedded = json.loads(metadata.get("embedded", "[]"))
+    except ValueError:
+        embedded = []
+    nhwc = len(info.shape) == 4 and info.shape[-1] in (1, 3)
+    return info.dtype == "uint8" and (nhwc or "preprocess" in embedded)
+
+
+def imagenet(shape: Sequence[int | str | None]) -> dict[str, Any]:
+    """`preprocess` of the networks that were trained on ImageNet: scaled to 8/7 of the input, as 256 is of 224."""
+    sides = [size for size in shape[-2:] if isinstance(size, int)]
+    return {**IMAGENET, **({"resize": max(sides) * 8 // 7} if sides else {})}
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself; of a folder the images in it and below, by name. Raises ModelError."""
+    from archc.runtime.images import SUFFIXES
+
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file")
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise ModelError(f"{path}: no images in it", f"looked for {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def _load(path: Path) -> Any:
+    """The array of a .npy, or name → array of a .npz; nothing in them is run. Raises ModelError."""
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        if not hasattr(loaded, "files"):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except FileNotFoundError as e:
+        raise ModelError("there is no such file") from e
+    except (OSError, ValueError, EOFError, BadZipFile, KeyError) as e:
+        raise ModelError(f"is no array that can be read: {e}") from e
+
+
+def _typed(name: str, array: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
+    """The array in the input's type, where that takes numbers of its kind. Raises ModelError."""
+    wanted = "float32" if info.dtype == BFLOAT16 else info.dtype
+    if array.ndim != len(info.shape):
+        shape = shape_text(tuple(array.shape))
+        raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and the array is {shape}")
+    if array.dtype.kind != np.dtype(wanted).kind:
+        raise ModelError(f"input `{name}` takes {info.dtype}, and the array is {array.dtype}")
+    return array.astype(wanted)
+
+
+def _cast(array: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    return array if dtype == BFLOAT16 else array.astype(dtype)
+
+
+def _random(rng: np.random.Generator, shape: Size, dtype: str) -> NDArray[Any]:
+    kind: np.dtype[Any] = np.dtype("float32" if dtype == BFLOAT16 else dtype)
+    if kind.kind == "f":
+        return rng.standard_normal(shape, np.float32).astype(kind)
+    if kind.kind == "b":
+        return rng.integers(0, 2, shape).astype(kind)
+    return rng.integers(0, min(256, np.iinfo(kind).max + 1), shape).astype(kind)
+
+
+def _check_sizes(sizes: Mapping[str, Size], inputs: Mapping[str, TensorInfo]) -> None:
+    """Raises ModelError where a size names no input, or is not one that it can have."""
+    for name, size in sizes.items():
+        if name not in inputs:
+            raise ModelError(f"the model has no input {name!r}", f"it has {listed([*inputs])}")
+        declared = inputs[name].shape[1:]
+        fits = len(size) == len(declared) and all(
+            have == want or not isinstance(want, int) for have, want in zip(size, declared, strict=True)
+        )
+        if not fits:
+            raise ModelError(f"input `{name}` is {shape_text(inputs[name].shape)}, and can't be {shape_text(size)}")
