@@ -26,6 +26,11 @@ class Agreement:
         """False also where there is anything but numbers."""
         return self.error <= self.allowed
 
+    def __str__(self) -> str:
+        if not np.isfinite(self.error):
+            return "outputs of other shapes, or with numbers that are not finite"
+        return f"outputs differ by {self.error:.1e} of the largest, where {self.allowed:g} is allowed"
+
 
 def agreement(found: Mapping[str, Array], wanted: Mapping[str, Array], precision: str) -> Agreement:
     """How far outputs are from those wanted. Outputs of other names, or of other shapes, are infinitely far."""

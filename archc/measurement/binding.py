@@ -12,8 +12,9 @@ from archc.runtime.devices import CPU
 from archc.runtime.errors import ModelError
 from archc.runtime.ort import TensorInfo, ort
 from archc.runtime.session import Session
+from archc.runtime.tensors import BFLOAT16, array_of, ort_value
 
-_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16, which numpy has no name for
+_ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16, which numpy has no name for
 
 
 class Bound:
@@ -30,8 +31,8 @@ class Bound:
         self._inputs = {name: self._placed(array, session.inputs[name]) for name, array in inputs.items()}
         for name, value in self._inputs.items():
             self._binding.bind_ortvalue_input(name, value)
-        self._outputs: dict[str, Any] = {}
         self._bind_outputs(output_shapes(session, {name: array.shape for name, array in inputs.items()}))
+        self._binding.synchronize_inputs()
 
     def __call__(self) -> None:
         self.session.raw.run_with_iobinding(self._binding)
@@ -39,36 +40,28 @@ class Bound:
 
     def outputs(self) -> dict[str, Array]:
         """Copies of what the last call computed; bfloat16 as float32."""
-        arrays = self._binding.copy_outputs_to_cpu()
-        return {name: self._readable(name, array) for name, array in zip(self._outputs, arrays, strict=True)}
-
-    def _readable(self, name: str, array: Any) -> Array:
-        if self.session.outputs[name].dtype != "bfloat16":
-            return array
-        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        values = zip(self.session.outputs.items(), self._binding.get_outputs(), strict=True)
+        return {name: array_of(_on_cpu(value), info) for (name, info), value in values}
 
     def _placed(self, array: Array, info: TensorInfo) -> Any:
-        if info.dtype == "bfloat16":
-            host = ort.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), _BFLOAT16)
-            if self._device == CPU:
-                return host
-            there = ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), _BFLOAT16, self._device, self._id)
-            there.update_inplace(host)
-            return there
-        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._device, self._id)
+        host = ort_value(ort, array, info)
+        if self._device == CPU:
+            return host
+        there = ort.OrtValue.ortvalue_from_shape_and_type(host.shape(), host.element_type(), self._device, self._id)
+        there.update_inplace(host)
+        return there
 
     def _bind_outputs(self, shapes: Mapping[str, Shape | None]) -> None:
-        """In buffers of our own; where a shape is not known before the run, in onnxruntime's."""
+        """To buffers of our own; where a shape is not known before the run, to onnxruntime's."""
         for name, shape in shapes.items():
-            self._outputs[name] = value = None if shape is None else self._buffer(name, shape)
-            if value is None:
+            if shape is None:
                 self._binding.bind_output(name, self._device, self._id)
             else:
-                self._binding.bind_ortvalue_output(name, value)
+                self._binding.bind_ortvalue_output(name, self._buffer(name, shape))
 
     def _buffer(self, name: str, shape: Shape) -> Any:
         dtype = self.session.outputs[name].dtype
-        kind: Any = _BFLOAT16 if dtype == "bfloat16" else np.dtype(dtype).type
+        kind: Any = _ONNX_BFLOAT16 if dtype == BFLOAT16 else np.dtype(dtype).type
         return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), kind, self._device, self._id)
 
 
@@ -87,3 +80,10 @@ def output_shapes(session: Session, inputs: Mapping[str, Shape]) -> dict[str, Sh
         if found[name] is None and session.settings.cuda.enable_cuda_graph:
             raise ModelError(f"CUDA graphs need the shape of output {name!r}, and the model does not say it")
     return found
+
+
+def _on_cpu(value: Any) -> Any:
+    """A copy in the CPU's memory."""
+    copy = ort.OrtValue.ortvalue_from_shape_and_type(value.shape(), value.element_type(), CPU, 0)
+    copy.update_inplace(value)
+    return copy

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archc.runtime.errors import ModelError
 from archc.runtime.ort import TensorInfo
+from archc.runtime.tensors import BFLOAT16
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -33,7 +34,10 @@ def input_shapes(inputs: Mapping[str, TensorInfo], batch: int, sizes: Sizes | No
 
 
 def random_inputs(inputs: Mapping[str, TensorInfo], shapes: Mapping[str, Shape], seed: int = 0) -> dict[str, Array]:
-    """Even random numbers: from 0 to 1 for real ones, from 0 to 255 for bytes, 0 and 1 for others."""
+    """Even random numbers: from 0 to 1 for real ones, from 0 to 255 for bytes, 0 and 1 for others.
+
+    bfloat16, which numpy has not, is given as float32, as sessions take it.
+    """
     rng = np.random.default_rng(seed)
     return {name: _random(rng, shapes[name], info.dtype) for name, info in inputs.items()}
 
@@ -63,11 +67,7 @@ def _hint(sizes: Sequence[int | str | None]) -> str:
 
 
 def _random(rng: np.random.Generator, shape: Shape, dtype: str) -> Array:
-    if dtype == "bfloat16":
-        import ml_dtypes  # onnx brings it
-
-        return rng.random(shape, np.float32).astype(ml_dtypes.bfloat16)
-    kind = np.dtype(dtype)
+    kind = np.dtype("float32" if dtype == BFLOAT16 else dtype)
     if kind.kind == "f":
         return rng.random(shape, np.float32).astype(kind)
     return rng.integers(0, 256 if kind.itemsize == 1 and kind.kind == "u" else 2, shape).astype(kind)

@@ -65,7 +65,7 @@ def _product(device: str, precision: str, size: int, settings: Settings, seconds
     if precision == "int8":
         x = rng.integers(0, 256, (size, size), np.uint8)
     else:
-        kind = helper.tensor_dtype_to_np_dtype(_KINDS[precision])
+        kind = np.float32 if precision == "bf16" else helper.tensor_dtype_to_np_dtype(_KINDS[precision])
         x = (rng.random((size, size), np.float32) - 0.5).astype(kind)
     return 2 * size**3 / _best(Bound(session, {"x": x}), seconds)
 

@@ -72,7 +72,7 @@ class ModelView:
 
 def view(model: Path | bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ModelView:
     """The model with its inputs of these shapes, the batch included. Raises ModelError where that can't be."""
-    proto = _inlined(_read(model))
+    proto = _inlined(read_model(model))
     constants = {i.name: TensorView(i.name, tuple(i.dims), i.data_type, True) for i in proto.graph.initializer}
     inputs = [_fixed(i, shapes) for i in proto.graph.input if i.name not in constants]
     tensors = {**_inferred(proto, inputs, constants), **constants}
@@ -84,8 +84,8 @@ def view(model: Path | bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[in
     return ModelView(nodes, tuple(tensors[i.name] for i in inputs), tuple(o.name for o in proto.graph.output))
 
 
-def _read(model: Path | bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """Without the files of its weights, whose numbers don't matter here."""
+def read_model(model: Path | bytes | onnx.ModelProto) -> onnx.ModelProto:
+    """A model without the files of its weights, whose numbers don't matter here. Raises ModelError."""
     if isinstance(model, onnx.ModelProto):
         return model
     try:

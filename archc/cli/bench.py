@@ -1,0 +1,121 @@
+"""``archc bench``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archc.backends.onnx.profiles import PROFILES
+from archc.cli.failures import FAILED_CHECK
+from archc.cli.options import compile_network, load_weights, network_options, weights_options
+from archc.runtime.devices import CPU, DEVICES
+
+if TYPE_CHECKING:
+    from archc.measurement.bench import Plan
+    from archc.measurement.subject import Subject
+
+RIVALS = ("torch", "torch-compile", "torch-export", "openvino")
+
+
+def batches(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    """``1,8,32``"""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise click.BadParameter(f"{text!r} is no list of batch sizes such as 1,8,32")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+@click.command(name="bench")
+@click.argument("what", metavar="SPEC|MODEL")
+@click.option("--device", type=click.Choice(DEVICES), default=CPU, show_default=True)
+@click.option("--batch", "batch_sizes", callback=batches, default="1", show_default=True, metavar="A,B,…")
+@click.option("--threads", type=click.IntRange(min=1), help="Of the CPU, for every runner; else its physical cores.")
+@click.option(
+    "--against", multiple=True, type=click.Choice(RIVALS), help="Compare with it in the same run; may be repeated."
+)
+@click.option("--rounds", type=click.IntRange(min=1), default=30, show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=0), default=0.0, help="Go on with rounds until these have passed.")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of SPEC; else random.")
+@weights_options
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
+@click.option(
+    "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
+    help="The target that SPEC is written for.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png|.svg",
+    help="Draw the roofline and what was reached.",
+)  # fmt: skip
+@network_options
+def command(
+    what: str, device: str, batch_sizes: tuple[int, ...], threads: int | None, against: tuple[str, ...], rounds: int,
+    seconds: float, form: str, plot: Path | None, **subject: Any,
+) -> int:  # fmt: skip
+    """Measure how fast SPEC, or a MODEL.onnx, runs: latency and throughput by batch size, memory, and how near it comes
+    to what this machine can do.
+
+    The limit is a roofline: each kernel takes no less than its arithmetic at the speed of a big matrix product, nor
+    than its bytes at that of a big copy, both measured here. Exits with 1 where a rival could not be compared.
+    """
+    if plot is not None and plot.suffix not in (".png", ".svg"):
+        raise click.UsageError(f"--plot: {plot} is neither .png nor .svg")
+    from archc.measurement.bench import bench
+    from archc.measurement.plot import draw, require
+    from archc.measurement.report import as_json, as_text
+
+    if plot is not None:
+        require()
+    with TemporaryDirectory(prefix="archc-") as folder:
+        chosen, sizes = _subject(what, Path(folder), **subject)
+        plan = _plan(chosen, device, batch_sizes, sizes, threads, tuple(dict.fromkeys(against)), rounds, seconds)
+        found = bench(chosen, plan, _say)
+        click.echo(as_json(found) if form == "json" else as_text(found), nl=False)
+        if plot is not None:
+            draw(found, plot)
+            _say(f"{plot} drawn")
+    return FAILED_CHECK if found.failed else 0
+
+
+def _plan(
+    subject: Subject, device: str, batch_sizes: tuple[int, ...], sizes: dict[str | None, list[int]],
+    threads: int | None, against: tuple[str, ...], rounds: int, seconds: float,
+) -> Plan:  # fmt: skip
+    """With the settings that `archc tune` found for the model, where there are some."""
+    from archc.measurement.bench import Plan
+    from archc.runtime.profile import settings_for
+    from archc.runtime.session import Settings
+
+    settings, note = settings_for(subject.model, device)
+    if note:
+        _say(note)
+    return Plan(device, batch_sizes, sizes, threads, against, rounds, seconds, settings or Settings())
+
+
+def _subject(
+    what: str, folder: Path, *, weights: Path | None, seed: int, profile: str, partial: bool, ema: bool,
+    other_structure: bool, **changes: Any,
+) -> tuple[Subject, dict[str | None, list[int]]]:  # fmt: skip
+    """What is to be measured, and the sizes of its inputs that are asked for and not fixed in it."""
+    from archc.measurement.subject import of_model, of_network
+
+    if Path(what).suffix == ".onnx":
+        if changes["settings"] or profile != "portable":
+            raise click.UsageError(f"--set and --profile speak of a SPEC; {what} is a model")
+        return of_model(Path(what), weights), dict(changes["inputs"])
+    network, loaded = compile_network(what, **changes), None
+    if weights is not None:
+        how = {"partial": partial, "ema": ema, "other_structure": other_structure}
+        loaded = load_weights(network, weights, seed=seed, **how)
+        network = loaded.network
+    return of_network(network, loaded, folder, seed, profile=profile), {}
+
+
+def _say(text: str) -> None:
+    """On stderr, and only to people who watch."""
+    if sys.stderr.isatty():
+        click.echo(text, err=True)
