@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod, sqrt
+from sys import maxsize
 from typing import TYPE_CHECKING
 
 from archc.display.numbers import by_axis
@@ -104,16 +105,23 @@ class ConvTranspose(Op):
 
     def onnx(self, e: OnnxEmitter, inputs: Sequence[str], shapes: Sequence[Shape]) -> list[str]:
         x, ends, output_padding = self._onnx_ends(e, inputs[0])
-        return e.node(
+        both = [min(sides) for sides in zip(self.padding, ends, strict=True)]
+        y = e.node(
             "ConvTranspose",
             [x, e.weight("weight"), *([e.weight("bias")] if e.has("bias") else [])],
             kernel_shape=list(self.kernel_size),
             strides=list(self.stride),
-            pads=[*self.padding, *ends],
+            pads=[*both, *both],
             output_padding=list(output_padding),
             dilations=list(self.dilation),
             group=self.groups,
         )
+        if both == list(self.padding) == list(ends):
+            return y
+        # Where the two ends differ, cuDNN can't cut them, and onnxruntime would leave the node to the CPU.
+        first = [p - b for p, b in zip(self.padding, both, strict=True)]
+        last = [b - end or maxsize for b, end in zip(both, ends, strict=True)]
+        return e.node("Slice", [*y, *(e.constant(numbers, "int64") for numbers in (first, last, [2, 3]))])
 
     def _onnx_ends(self, e: OnnxEmitter, x: str) -> tuple[str, Sequence[int], Sequence[int]]:
         """The input, and what is cut off and added at the end of each axis of the output."""
