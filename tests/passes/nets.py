@@ -127,10 +127,8 @@ def rewritten(name: str, build: Callable[[], Program], tolerance: float = TOLERA
     before, after = build(), build()
     changes = list(run_on_program(one, after).changes)
     assert (after.inputs, after.outputs) == (before.inputs, before.outputs)
-    inferred = _inferred(after)
-    assert {n: inferred[n] for n in after.types if n in inferred} == {
-        n: t for n, t in after.types.items() if n in inferred
-    }
+    known = {name: type for name, type in _inferred(after).items() if name in after.types}
+    assert known == {name: after.types[name] for name in known}
     for batch in (1, 3):
         feeds = feeds_of(before, batch)
         wanted = run(before, feeds)
