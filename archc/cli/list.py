@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from archc.backends.onnx.profiles import PROFILES
 from archc.compiler import SpecFile
 from archc.display.numbers import by_axis, decimal, exact
 from archc.display.tables import aligned
@@ -20,14 +21,20 @@ Row = tuple[str, str, str, str]
 
 @click.command(name="list")
 @click.option("--ops", is_flag=True, help="List the ops of the language with their arguments instead.")
-def command(ops: bool) -> None:
+@click.option("--profiles", is_flag=True, help="List the profiles of `build --profile` and the passes of each instead.")
+def command(ops: bool, profiles: bool) -> None:
     """List the networks of the library: family, variants, input, parameters, and MACs.
 
     Figures are those that the specs state and `archc check` tests.
     """
+    if ops and profiles:
+        raise click.UsageError("--ops and --profiles are two lists; ask for one")
     if ops:
         for name in sorted(OPS):
             click.echo(str(OPS[name].signature()))
+        return
+    if profiles:
+        _list_profiles()
         return
     families = {path: list(_rows(path)) for path in library.models()}
     rows = [row for family in families.values() for row in family]
@@ -37,6 +44,17 @@ def command(ops: bool) -> None:
         click.echo(f"{path.stem}  {_description(path)}".rstrip())
         for _ in family:
             click.echo(f"  {next(lines)}")
+
+
+def _list_profiles() -> None:
+    """Each profile with its passes in order; then what each pass does."""
+    from archc.backends.onnx import passes
+
+    for profile in PROFILES.values():
+        click.echo(f"{profile.name}: {profile.summary}\n  {', '.join(profile.passes)}")
+    click.echo("\npasses")
+    for line in aligned([(name, passes.load(name).summary) for name in passes.names()], "<<"):
+        click.echo(f"  {line}")
 
 
 def _description(path: Path) -> str:

@@ -10,6 +10,8 @@ import onnx
 import pytest
 from safetensors.numpy import save_file
 
+from archc.backends.onnx import passes
+from archc.backends.onnx.profiles import PROFILES
 from tests.cli.conftest import Archc
 from tests.conftest import Golden
 
@@ -92,3 +94,15 @@ def test_check_writes_nothing_and_fails_on_what_differs(archc: Archc, folder: Pa
     changed = archc(*command, "--check", "--set", "width=6")
     assert changed.code == 1 and "differs" in changed.out
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (folder / "generated").iterdir()} == before
+
+
+def test_the_list_of_profiles_has_every_profile_and_every_pass(archc: Archc) -> None:
+    listed = archc("list", "--profiles")
+    assert listed.code == 0
+    profiles, passes_ = listed.out.split("\npasses\n")
+    for profile in PROFILES.values():
+        assert f"{profile.name}: {profile.summary}\n  {', '.join(profile.passes)}\n" in f"{profiles}\n"
+    assert [line.split()[0] for line in passes_.splitlines()] == passes.names()
+    both = archc("list", "--ops", "--profiles")
+    assert both.code == 2
+    assert "ask for one" in both.err
