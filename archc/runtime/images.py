@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -113,19 +113,20 @@ class Preprocess:
         return (values - mean) / std
 
 
-def open_image(path: Path) -> Image.Image:
-    """The image in a file, upright and with 8 bits a channel: mode L, RGB or what converts to these.
+def open_image(source: Path | BinaryIO) -> Image.Image:
+    """The image in a file or a stream, upright and with 8 bits a channel: mode L, RGB or what converts to these.
 
     Raises ImageError.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that Pillow can't read, and of sizes below its limit
-            with Image.open(path, formats=FORMATS) as file:
+            with Image.open(source, formats=FORMATS) as file:
                 file.load()
                 return _eight_bits(ImageOps.exif_transpose(file))
     except Exception as e:  # decoders raise what they please: OSError, SyntaxError, struct.error, ValueError …
-        raise ImageError(f"{path}: {_reason(e)}") from e
+        name = f"{source}:" if isinstance(source, Path) else "the image"
+        raise ImageError(f"{name} {_reason(e)}") from e
 
 
 def pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -70,7 +70,7 @@ class Inputs:
     def files(self, paths: Sequence[Path]) -> Iterator[Item]:
         """What the files hold, and the images in the folders. Raises ModelError for what could never be used."""
         found = [file for path in paths for file in _files(path)]
-        image = self._image() if any(file.suffix.lower() not in ARRAYS for file in found) else None
+        image = self.image() if any(file.suffix.lower() not in ARRAYS for file in found) else None
         for file in found:
             try:
                 if file.suffix.lower() in ARRAYS:
@@ -80,8 +80,11 @@ class Inputs:
             except ModelError as e:
                 yield Refused(str(file), e.message.removeprefix(f"{file}: "))
 
-    def _image(self) -> Callable[[Path], dict[str, NDArray[Any]]]:
-        """How an image file becomes the model's one input."""
+    def image(self) -> Callable[[Path | BinaryIO], dict[str, NDArray[Any]]]:
+        """How an image, in a file or a stream, becomes the model's one input, without the batch.
+
+        Raises ModelError for a model that takes no images or does not say how; what it gives raises ImageError.
+        """
         from archc.runtime.images import Preprocess, open_image, pixels
 
         if len(self._inputs) != 1:
@@ -89,12 +92,12 @@ class Inputs:
         ((name, info),) = self._inputs.items()
         if takes_images(info, self._metadata):
             channels = info.shape[-1] if isinstance(info.shape[-1], int) else 3
-            return lambda path: {name: pixels(open_image(path), channels)}
+            return lambda source: {name: pixels(open_image(source), channels)}
         shape = self._shape(name)
         if len(shape) != 3:
             raise ModelError(f"input `{name}` is {shape_text(info.shape)}, no image", "give arrays: .npy or .npz")
         prepare = Preprocess.of(self._said(name, (shape[1], shape[2])), (shape[0], shape[1], shape[2]))
-        return lambda path: {name: _cast(prepare(open_image(path)), info.dtype)}
+        return lambda source: {name: _cast(prepare(open_image(source)), info.dtype)}
 
     def _said(self, name: str, size: tuple[int, int]) -> Mapping[str, Any]:
         """`preprocess` as the caller gives it, or as the model's metadata has it."""
