@@ -22,6 +22,8 @@ import json, pathlib, sys
 import onnxruntime as ort
 folder, provider, options = pathlib.Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 placed = {}
+if sys.argv[5] == "real" and hasattr(ort, "preload_dlls"):
+    ort.preload_dlls()
 for path in sorted(folder.glob("*.onnx")):
     chosen = ort.SessionOptions()
     chosen.log_severity_level = 4
@@ -53,16 +55,25 @@ class Plan(NamedTuple):
 
 
 def plans(
-    models: Mapping[str, onnx.ModelProto], provider: str = CPU, *, optimise: bool = True, **options: str
+    models: Mapping[str, onnx.ModelProto],
+    provider: str = CPU,
+    *,
+    optimise: bool = True,
+    real: bool = False,
+    **options: str,
 ) -> dict[str, Plan]:
-    """By name of the model. An operator of a domain other than ONNX's is written ``domain:Operator``."""
+    """By name of the model. An operator of a domain other than ONNX's is written ``domain:Operator``.
+
+    ``real``: with NVIDIA's own libraries, on a GPU.
+    """
     keys = {f"{i:04}": name for i, name in enumerate(models)}
     level = "ORT_ENABLE_ALL" if optimise else "ORT_DISABLE_ALL"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for key, model in keys.items():
             onnx.save(models[model], folder / f"{key}.onnx")
-        found = json.loads(standins.run(_PROGRAM, name, provider, json.dumps(options), level))
+        said = standins.run(_PROGRAM, name, provider, json.dumps(options), level, "real" if real else "", real=real)
+        found = json.loads(said.splitlines()[-1])
         return {model: _plan(folder / f"{key}.optimised", **found[key]) for key, model in keys.items()}
 
 

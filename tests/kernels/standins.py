@@ -8,6 +8,7 @@ memory is memory of the host. Nothing can be computed with this. It takes a C co
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -44,13 +45,28 @@ def environment() -> dict[str, str]:
     return {**os.environ, "LD_LIBRARY_PATH": folder.name}
 
 
-def run(program: str, *arguments: str) -> str:
-    """What a Python program prints that runs with the stand-ins. It takes its arguments from ``sys.argv``."""
+def run(program: str, *arguments: str, real: bool = False) -> str:
+    """What a Python program prints that runs with the stand-ins, or with NVIDIA's libraries where these are ``real``.
+
+    It takes its arguments from ``sys.argv``.
+    """
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    variables = dict(os.environ) if real else environment()
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"onnxruntime with stand-ins ended with {done.returncode}:\n{done.stderr}")
+        raise RuntimeError(
+            f"onnxruntime {'' if real else 'with stand-ins '}ended with {done.returncode}:\n{done.stderr}"
+        )
     return done.stdout
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's driver is there."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 _keep: list[tempfile.TemporaryDirectory[str]] = []

@@ -13,6 +13,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from archc.backends.onnx.wire import dtype_of
 from tests.kernels import standins
 from tests.kernels.plan import CPU, CUDA, Plan, plan, plans
 from tests.kernels.test_ops import LAYOUT
@@ -76,7 +77,7 @@ def model(body: str, dtype: str = "float", opset: int = 18) -> onnx.ModelProto:
     made = onnx.parser.parse_model(
         f"<ir_version: 10, opset_import: [{opsets}]> g ({side} x) => ({side} y) {{ {body} }}"
     )
-    floats = {"float": np.float32, "float16": np.float16}[dtype]
+    floats = dtype_of({"float": "float32"}.get(dtype, dtype))
     for name in {name for node in made.graph.node for name in node.input} & set(CONSTANTS):
         value = CONSTANTS[name]
         made.graph.initializer.append(
@@ -144,6 +145,25 @@ def test_a_fused_convolution_runs_on_cuda_in_fp32_alone() -> None:
     assert plan(model(body, "float16"), CUDA).elsewhere == ("FusedConv",)
 
 
+def test_bf16_on_cuda_wants_nchw_and_has_no_max_pool() -> None:
+    """Convolutions take it from opset 22 on, for which CUDA has no MaxPool of any type."""
+    convolutions = model(f"{BEFORE} u = Relu(t) {AFTER}", "bfloat16", opset=22)
+    assert plan(convolutions, CUDA) == Plan(("Conv", "Relu", "Conv"))
+    with pytest.raises(ValueError, match=r"'tensor\(bfloat16\)' of input parameter .* of operator \(Conv\)"):
+        plan(convolutions, CUDA, prefer_nhwc="1")
+    pool = "u = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (t)"
+    assert plan(model(f"{BEFORE} {pool} {AFTER}", opset=22), CUDA).elsewhere == ("MaxPool",)
+
+
 def test_the_cpu_computes_fp16_in_fp32() -> None:
     nodes = plan(model(f"{BEFORE} u = Relu(t) {AFTER}", "float16"), CPU).nodes
     assert nodes.count("Cast") >= 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not standins.has_gpu(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("options", [{}, {"prefer_nhwc": "1"}], ids=["nchw", "nhwc"])
+@pytest.mark.parametrize("dtype", ["float", "float16"])
+def test_a_real_gpu_is_planned_for_alike(dtype: str, options: dict[str, str]) -> None:
+    models = {body: model(f"{BEFORE} {body} {AFTER}", dtype) for body in BETWEEN}
+    assert plans(models, CUDA, real=True, **options) == plans(models, CUDA, **options)

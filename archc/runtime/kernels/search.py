@@ -39,7 +39,7 @@ class Missing:
 def supports(provider: str, op_type: str, opset: int, types: str | Mapping[str, str], domain: str = "") -> bool:
     """Whether a provider has a kernel for an operator as it is at an opset.
 
-    ``types`` is the element type of its first input, or the type by type parameter or argument, such as
+    ``types`` is the element type of its first input (without inputs, output), or the type by type parameter or argument, such as
     ``{"T1": "float32", "T3": "uint8"}`` for QuantizeLinear; what is left out may be any. Some rules are not the
     table's: that a convolution's padding is symmetric, say. Raises ValueError for a provider that is not in the table.
     """
@@ -47,7 +47,8 @@ def supports(provider: str, op_type: str, opset: int, types: str | Mapping[str, 
     meant = operator(op_type, opset, domain)
     if meant is None:
         return False
-    by_key = {meant.inputs[0].type: types} if isinstance(types, str) else types
+    first = (meant.inputs or meant.outputs)[0]
+    by_key = {first.type: types} if isinstance(types, str) else types
     return any(kernel.runs(meant.since) and kernel.takes(by_key) for kernel in found)
 
 
