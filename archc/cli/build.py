@@ -20,6 +20,7 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 
 FOR_ONNX = {
     "profile": "--profile", "only": "--passes", "without": "--no-pass", "io": "--io", "keep_fp32": "--keep-fp32",
+    "preprocess": "--with-preprocess", "topk": "--with-topk",
 }  # fmt: skip
 
 
@@ -57,6 +58,15 @@ FOR_ONNX = {
     "--keep-fp32", multiple=True, metavar="PATTERN",
     help="Layers that stay in fp32, by path (`head.fc`, `stage4`, `*.bn?`); may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--with-preprocess", "preprocess", is_flag=True,
+    help="The ONNX takes images of any size, as N x H x W x channels of uint8, and resizes, crops and normalises them "
+    "as the spec's `preprocess` says.",
+)  # fmt: skip
+@click.option(
+    "--with-topk", "topk", type=click.IntRange(min=1), is_flag=False, flag_value=5, metavar="[K]",
+    help="The ONNX gives `scores` and `classes` of the K best classes (5), in place of the logits.",
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Say what each pass did.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")
 @network_options
@@ -72,6 +82,8 @@ def command(
     without: tuple[str, ...],
     io: str,
     keep_fp32: tuple[str, ...],
+    preprocess: bool,
+    topk: int | None,
     verbose: bool,
     check: bool,
     partial: bool,
@@ -87,7 +99,10 @@ def command(
     how = {"partial": partial, "ema": ema, "other_structure": other_structure}
     if not weights and (needless := [name for name, asked in how.items() if asked]):
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
-    export = {"profile": profile, "only": _listed(only), "without": without, "io": io, "keep_fp32": keep_fp32}
+    export = {
+        "profile": profile, "only": _listed(only), "without": without, "io": io, "keep_fp32": keep_fp32,
+        "preprocess": preprocess, "topk": topk,
+    }  # fmt: skip
     if "onnx" not in targets and (needless := _chosen(FOR_ONNX)):
         raise click.UsageError(f"{needless[0]} speaks of --to onnx")
     network = compile_network(spec, **changes)

@@ -17,12 +17,15 @@ class Export:
     """A target's profile, and the passes that run: the profile's, or those that the caller chose.
 
     ``io`` are the types of inputs and outputs. The layers whose paths match a pattern of ``keep_fp32`` stay in fp32.
+    ``preprocess`` and ``topk`` ask for what goes into the model beside the network.
     """
 
     profile: Profile
     passes: tuple[str, ...]
     io: InOut = FP32_IO
     keep_fp32: tuple[str, ...] = ()
+    preprocess: bool = False
+    topk: int | None = None
 
     @classmethod
     def of(
@@ -33,11 +36,14 @@ class Export:
         without: Sequence[str] = (),
         io: str = "fp32",
         keep_fp32: Sequence[str] = (),
+        preprocess: bool = False,
+        topk: int | None = None,
     ) -> Export:
         """The profile of that name, with these passes only, and without those.
 
         ``io`` is the type of inputs and outputs (``fp32``, ``fp16``, ``bf16``), or that of inputs and that of outputs
-        with a comma between. Raises RequestError.
+        with a comma between. With ``preprocess`` the model takes images of any size, with ``topk`` it gives the best so
+        many classes and their scores. Raises RequestError.
         """
         chosen = profile(profile_name)
         known = passes.names()
@@ -50,4 +56,11 @@ class Export:
         if keep_fp32 and chosen.precision == "fp32":
             raise RequestError(f"--keep-fp32: the profile `{chosen.name}` is in fp32 altogether")
         kept = tuple(name for name in names if name not in without)
-        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32))
+        if topk is not None and topk < 1:
+            raise RequestError(f"--with-topk {topk}: at least one class must be given")
+        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk)
+
+    @property
+    def embedded(self) -> list[str]:
+        """What goes into the model beside the network."""
+        return [*["preprocess"] * self.preprocess, *["topk"] * (self.topk is not None)]

@@ -16,6 +16,7 @@ from onnx import helper
 
 from archc.backends.init import initial_value
 from archc.backends.onnx import passes
+from archc.backends.onnx.embed import embedding
 from archc.backends.onnx.emitter import Drafts
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.lower import Layers, loaded_from, lower, program_of
@@ -59,6 +60,7 @@ def build(
     applied = [run_on_layers(one, layers) for one in rewrites if isinstance(one, LayerPass)]
     program, names = lower(layers)
     applied += [run_on_program(one, program) for one in rewrites if isinstance(one, ProgramPass)]
+    applied += [run_on_program(one, program) for one in embedding(graph, export)]  # over the network as it stands
     program.metadata = _metadata(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)
     description = " — ".join(filter(None, (graph.title, graph.source)))
     model = model_of(program, graph.variant or graph.name, description)
@@ -123,6 +125,7 @@ def _metadata(graph: Graph, weights: str, export: Export) -> dict[str, str]:
         "weights": weights,
         "profile": export.profile.name,
         "passes": " ".join(export.passes),
+        "embedded": json.dumps(export.embedded) if export.embedded else "",
         "preprocess": _json(graph.preprocess),
         "labels": _json(graph.labels),
     }

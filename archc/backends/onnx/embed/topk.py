@@ -1,0 +1,78 @@
+"""The best classes and their scores in place of all logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archc.backends.onnx.embed.writer import Writer
+from archc.backends.onnx.passes.base import Change, ProgramPass
+from archc.backends.onnx.program import Program, TensorType
+from archc.diagnostics.diagnostic import RequestError
+
+_SCORES = {"Softmax", "Sigmoid"}  # what gives scores already
+_KEEPS = {"Identity", "Cast"}  # what leaves them as they are
+
+
+class EmbedTopK(ProgramPass):
+    """Puts ``scores`` (softmax in fp32) and ``classes`` (int64), each N × K, the best first, in place of the logits.
+
+    Where the network has several outputs they are called ``OUTPUT.scores`` and ``OUTPUT.classes``, for each that is
+    batch × classes: those that ``labels`` names, or where it names none, all. Other outputs stay. Of equal logits the
+    lower class comes first.
+    """
+
+    name = "embed-topk"
+    summary = "the best classes and their scores in place of all logits"
+
+    def __init__(self, k: int, labels: Mapping[str, Sequence[str]]) -> None:
+        self._k, self._labels = k, labels
+
+    def run(self, program: Program) -> list[Change]:
+        several = len(program.outputs) > 1
+        return [self._embed(program, name, f"{name}." * several) for name in self._classifiers(program)]
+
+    def _classifiers(self, program: Program) -> list[str]:
+        """The outputs that score classes. Raises RequestError where none does, or one has fewer classes than K."""
+        sizes = {n: t.shape[1] for n, t in program.outputs.items() if len(t.shape) == 2 and isinstance(t.shape[1], int)}
+        if not sizes:
+            shapes = ", ".join(f"`{name}` [{', '.join(map(str, t.shape))}]" for name, t in program.outputs.items())
+            raise RequestError(f"--with-topk: no output is batch × classes: {shapes}")
+        chosen = [name for name in sizes if name in self._labels] or list(sizes)
+        for name in chosen:
+            if self._k > int(sizes[name]):
+                raise RequestError(f"--with-topk {self._k}: the output `{name}` has {sizes[name]} classes")
+        return chosen
+
+    def _embed(self, program: Program, name: str, prefix: str) -> Change:
+        logits = program.outputs.pop(name)
+        program.types[name] = logits
+        write = Writer(program, name)
+        exact = name if logits.dtype == "float32" else write.cast(name, "float32")
+        scores, classes = (_free(program, prefix + wanted) for wanted in ("scores", "classes"))
+        shape = (logits.shape[0], self._k)
+        best = write.many("TopK", exact, write.ints(self._k), outputs=2, axis=1)[1]
+        ready = _are_scores(program, name)
+        write.into(scores, "GatherElements", exact if ready else write("Softmax", exact, axis=1), best, axis=1)
+        write.into(classes, "Identity", best)
+        program.outputs |= {scores: TensorType(shape), classes: TensorType(shape, "int64")}
+        return Change(name, f"gives its best {self._k} classes: {scores}, {classes}")
+
+
+def _free(program: Program, name: str) -> str:
+    """The name for a new output; a tensor within the network that has it gets another."""
+    producer = program.producer(name)
+    if producer is not None and name not in program.outputs:
+        other = program.unique(name)
+        program.set_output(producer, producer.outputs.index(name), other)
+        program.redirect(name, other)
+        if name in program.types:
+            program.types[other] = program.types.pop(name)
+        return name
+    return program.unique(name)
+
+
+def _are_scores(program: Program, tensor: str) -> bool:
+    """Whether the numbers are scores already, not logits."""
+    while (node := program.producer(tensor)) is not None and node.op_type in _KEEPS:
+        tensor = node.inputs[0]
+    return node is not None and node.op_type in _SCORES
