@@ -10,7 +10,6 @@ from typing import Any
 
 from archc.backends.onnx import write as files
 from archc.backends.onnx.export import Export
-from archc.backends.onnx.lower import OPSET
 from archc.backends.onnx.model import IR_VERSION, build
 from archc.backends.onnx.passes.base import Applied
 from archc.backends.weights.fit import Report
@@ -68,7 +67,7 @@ def save(
         path=path,
         files=written,
         size=sum(file.stat().st_size for file in written),
-        opset=OPSET,
+        opset=built.program.opsets[""],
         ir_version=IR_VERSION,
         profile=export.profile.name,
         inputs={name: type.shape for name, type in built.program.inputs.items()},

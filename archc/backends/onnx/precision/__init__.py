@@ -1,1 +1,41 @@
-"""Other numbers than fp32: one module here for each kind. Each is a ``ProgramPass`` made from what the caller chose."""
+"""Other numbers than fp32: a package for each kind, with ``ProgramPass``es made from what the caller chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from archc.backends.onnx.passes.base import ProgramPass
+
+if TYPE_CHECKING:
+    from archc.backends.onnx.export import Export
+
+
+def _fp16(export: Export) -> ProgramPass:
+    from archc.backends.onnx.precision.half import Fp16
+
+    return Fp16(export.profile.provider, export.keep_fp32)
+
+
+def _bf16(export: Export) -> ProgramPass:
+    from archc.backends.onnx.precision.half import Bf16
+
+    return Bf16(export.profile.provider, export.keep_fp32)
+
+
+_KINDS: dict[str, Callable[[Export], ProgramPass]] = {"fp16": _fp16, "bf16": _bf16}
+
+
+def conversions(export: Export) -> Iterator[ProgramPass]:
+    """The pass that lets the network compute in the profile's precision; none for fp32."""
+    if (made := _KINDS.get(export.profile.precision)) is not None:
+        yield made(export)
+
+
+def declarations(export: Export) -> Iterator[ProgramPass]:
+    """The pass that gives inputs and outputs the types asked for, over the model as a whole."""
+    from archc.backends.onnx.precision.io import Declare
+    from archc.backends.onnx.precision.types import FP32_IO
+
+    if export.io != FP32_IO:
+        yield Declare(export.io)

@@ -1,4 +1,9 @@
-"""Floating-point types by the names that people give them, and those of a model's inputs and outputs."""
+"""Floating-point types by the names that people give them, and those of a model's inputs and outputs.
+
+Unless the caller chooses, inputs and outputs are fp32 in every profile: then a model can take the place of another,
+what feeds it and reads it stays as it is, and numpy, which has no bf16, can make its inputs. ``--io fp16`` halves what
+is copied to the device and from it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from typing import NamedTuple
 from archc.diagnostics.diagnostic import RequestError
 
 FLOATS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+FLOAT = "float32"
+SHORT = {dtype: name for name, dtype in FLOATS.items()}
 
 
 class InOut(NamedTuple):

@@ -1,0 +1,72 @@
+"""Half precision, fp16 and bf16, with fp32 where it is needed.
+
+``plan`` decides which nodes compute in half precision: those for which the target has a kernel, unless a table says
+that half is not enough, their numbers would not fit, or the caller keeps the layer. ``rewrite`` gives them their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from archc.backends.onnx.passes.base import Change, ProgramPass
+from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
+from archc.backends.onnx.precision.half.plan import Plan, plan
+from archc.backends.onnx.precision.half.rewrite import Rewriter
+from archc.backends.onnx.precision.half.weights import Narrowing
+from archc.backends.onnx.precision.keep import kept
+from archc.backends.onnx.precision.types import SHORT
+from archc.backends.onnx.program import Program
+
+__all__ = ["Bf16", "Fp16", "Half"]
+
+
+class Half(ProgramPass):
+    """Lets what can compute in half precision do so. Inputs and outputs of the model keep their types.
+
+    ``keep`` are patterns of layers that stay in fp32. Raises RequestError for one that matches nothing.
+    """
+
+    requires = (single_precision, nothing_quantized)
+    dtype: ClassVar[str]
+    opset: ClassVar[int]  # the first whose operators take the dtype and have kernels
+
+    def __init__(self, provider: str | None, keep: Sequence[str] = ()) -> None:
+        self.provider, self.keep = provider, tuple(keep)
+
+    def run(self, program: Program) -> list[Change]:
+        program.opsets[""] = max(program.opsets[""], self.opset)
+        layers = kept(self.keep, [node.layer for node in program.nodes if node.layer])
+        narrowing = Narrowing(program, self.dtype)
+        made = plan(program, self.dtype, self.provider, layers, narrowing)
+        rewriter = Rewriter(program, made, self.dtype, narrowing)
+        rewriter.run()
+        what = f"{len(made.halves)} nodes in {SHORT[self.dtype]}, {rewriter.casts} casts"
+        return [*_singles(made), *_vanished(program, narrowing), Change("all else", what)]
+
+
+def _singles(made: Plan) -> list[Change]:
+    return [Change(n.layer, f"{n.op_type} stays in fp32: {reason}") for n, reason in made.singles.items() if reason]
+
+
+def _vanished(program: Program, narrowing: Narrowing) -> list[Change]:
+    """Which weights were too small."""
+    return []
+
+
+class Fp16(Half):
+    """IEEE 754's binary16: 11 significant bits, to 65504."""
+
+    name = "fp16"
+    summary = "numbers in fp16, where that is enough"
+    dtype = "float16"
+    opset = 18
+
+
+class Bf16(Half):
+    """bfloat16: 8 significant bits, the range of fp32. Convolutions take it from opset 22 on."""
+
+    name = "bf16"
+    summary = "numbers in bf16, where that is enough and CUDA has kernels"
+    dtype = "bfloat16"
+    opset = 22
