@@ -39,9 +39,10 @@ class Missing:
 def supports(provider: str, op_type: str, opset: int, types: str | Mapping[str, str], domain: str = "") -> bool:
     """Whether a provider has a kernel for an operator as it is at an opset.
 
-    ``types`` is the element type of its first input (without inputs, output), or the type by type parameter or argument, such as
-    ``{"T1": "float32", "T3": "uint8"}`` for QuantizeLinear; what is left out may be any. Some rules are not the
-    table's: that a convolution's padding is symmetric, say. Raises ValueError for a provider that is not in the table.
+    ``types`` is the element type of its first input (of its output, where it has no input), or the type by type
+    parameter or argument, such as ``{"T1": "float32", "T2": "uint8"}`` for QuantizeLinear; what is left out may be any.
+    A provider may decline a node for other reasons: CUDA leaves a ConvTranspose whose pads differ at the two ends of
+    an axis to the CPU. Raises ValueError for a provider that is not in the table.
     """
     found = kernels(provider, op_type, domain)
     meant = operator(op_type, opset, domain)
