@@ -21,6 +21,7 @@ from archc.backends.onnx.emitter import Drafts
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.lower import Layers, loaded_from, lower, program_of
 from archc.backends.onnx.passes.base import Applied, LayerPass, ProgramPass, run_on_layers, run_on_program
+from archc.backends.onnx.precision import conversions, declarations
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
 from archc.backends.onnx.values import Array, of_arrays
 from archc.backends.onnx.wire import TYPES, Model
@@ -60,7 +61,9 @@ def build(
     applied = [run_on_layers(one, layers) for one in rewrites if isinstance(one, LayerPass)]
     program, names = lower(layers)
     applied += [run_on_program(one, program) for one in rewrites if isinstance(one, ProgramPass)]
+    applied += [run_on_program(one, program) for one in conversions(export)]
     applied += [run_on_program(one, program) for one in embedding(graph, export)]  # over the network as it stands
+    applied += [run_on_program(one, program) for one in declarations(export)]
     program.metadata = _metadata(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)
     description = " — ".join(filter(None, (graph.title, graph.source)))
     model = model_of(program, graph.variant or graph.name, description)
