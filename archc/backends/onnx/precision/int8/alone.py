@@ -1,0 +1,48 @@
+"""A program in which each layer computes in integers by itself, on exact inputs: what it loses is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from archc.backends.onnx.precision.int8.plan import Plan
+from archc.backends.onnx.program import OnnxNode, Program
+
+_BEHIND = " alone"  # after a tensor's name; paths have no spaces
+
+
+def name_of(tensor: str) -> str:
+    """The name here of what a layer gives by itself in fp32."""
+    return tensor + _BEHIND
+
+
+def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Iterable[str]) -> Program:
+    """The exact program, and beside it the nodes of ``plan``, each reading what the exact one holds.
+
+    ``results`` are names in the plan's program; they have the same names here.
+    """
+    made = exact.copy()
+    program = plan.program
+    made.initializers.update(program.initializers)
+    inputs = {bits: tensor for tensor, bits in rounded.items()}
+    wanted = set(results)
+    for node in program.nodes:
+        if node.op_type == "QuantizeLinear" and node.outputs[0] in inputs:
+            _round_twice(made, node, inputs[node.outputs[0]], wanted)
+        elif node in plan.nodes or node.op_type == "DequantizeLinear":
+            made.append(_beside(made, node, node.inputs, inputs))
+    return made
+
+
+def _round_twice(made: Program, node: OnnxNode, tensor: str, wanted: set[str]) -> None:
+    """The exact tensor for those that read it, and the layer's own result to be looked at."""
+    parameters, bits = node.inputs[1:], node.outputs[0]
+    made.append(OnnxNode("QuantizeLinear", [tensor, *parameters], [bits + _BEHIND], name=bits + _BEHIND))
+    if bits in wanted:
+        made.append(OnnxNode("QuantizeLinear", [node.inputs[0] + _BEHIND, *parameters], [bits], name=bits))
+
+
+def _beside(made: Program, node: OnnxNode, inputs: Iterable[str], rounded: Mapping[str, str]) -> OnnxNode:
+    constants = made.initializers
+    reads = [t if t in constants or not t else t + _BEHIND for t in inputs]
+    gives = [t + _BEHIND for t in node.outputs]
+    return OnnxNode(node.op_type, reads, gives, {**node.attributes}, node.name + _BEHIND, node.layer, node.domain)

@@ -1,0 +1,109 @@
+"""The pass that makes 8-bit integers of a program in fp32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archc.backends.onnx.model import model_of
+from archc.backends.onnx.passes.base import Change, ProgramPass
+from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
+from archc.backends.onnx.precision.int8 import rules
+from archc.backends.onnx.precision.int8.alone import alone
+from archc.backends.onnx.precision.int8.calibrate import calibrate
+from archc.backends.onnx.precision.int8.errors import Comparison, ErrorReport, Watched
+from archc.backends.onnx.precision.int8.evaluate import Sample
+from archc.backends.onnx.precision.int8.insert import insert
+from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
+from archc.backends.onnx.precision.int8.plan import Plan, plan
+from archc.backends.onnx.precision.int8.ranges import METHODS
+from archc.backends.onnx.precision.int8.samples import Samples
+from archc.backends.onnx.precision.keep import kept
+from archc.backends.onnx.program import OnnxNode, Program
+from archc.diagnostics.diagnostic import RequestError
+from archc.diagnostics.errors.suggest import did_you_mean
+from archc.runtime.session import open_session
+
+LIMIT = 128  # samples
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """On what to calibrate, and how: the arguments of ``--calibrate`` and of the options beside it.
+
+    ``reduce_range`` gives weights 7 bits: without VNNI, x86 adds two products of u8 and s8 in 16 bits, and saturates.
+    """
+
+    source: str
+    method: str = "minmax"
+    limit: int = LIMIT
+    reduce_range: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            hint = did_you_mean(self.method, METHODS) or f"methods: {', '.join(METHODS)}"
+            raise RequestError(f"--calibrate-method: there is no method `{self.method}`", hint)
+        if self.limit < 1:
+            raise RequestError(f"--calibrate-limit: {self.limit} samples are too few")
+
+
+@dataclass
+class QuantizeInt8(ProgramPass):
+    """Rounds weights and activations to 8 bits, as onnxruntime's integer kernels compute on x86.
+
+    ``preprocess`` is the spec's. After ``run``, ``samples`` holds what it was calibrated on, and ``report`` what it
+    costs there.
+    """
+
+    calibration: Calibration
+    preprocess: Mapping[str, Any]
+    keep_fp32: Sequence[str] = ()
+    samples: Samples | None = None
+    report: ErrorReport | None = field(default=None, init=False)
+
+    name = "quantize-int8"
+    summary = "activations become u8 by tensor, weights s8 by channel, for onnxruntime's integer kernels"
+    requires = (single_precision, nothing_quantized)
+
+    def run(self, program: Program) -> list[Change]:
+        """Raises RequestError where it can't be calibrated so, or a pattern of ``keep_fp32`` matches no layer."""
+        made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
+        if not made.nodes:
+            raise RequestError("there is nothing in the network that 8-bit integers could compute")
+        self.samples = self.samples or Samples(
+            self.calibration.source, self.calibration.limit, _inputs_alone(program), self.preprocess
+        )
+        changes = [Change(node.layer, f"{node.op_type} in 8 bits") for node in made.nodes]
+        self.report = quantize(made, self.samples, self.calibration)
+        return changes
+
+
+def quantize(made: Plan, samples: Iterable[Sample], calibration: Calibration) -> ErrorReport:
+    """Carry out a plan, rewriting its program; gives what that costs on the samples."""
+    program = made.program
+    exact = program.copy()
+    ranges = calibrate(exact, made.observed(), samples, calibration.method)
+    quantizers = {tensor: Quantizer.of(range) for tensor, range in ranges.items()}
+    results = [(node, made.result(node)) for node in made.nodes if node.op_type not in rules.MOVING]
+    rounded = insert(made, quantizers, REDUCED_LIMIT if calibration.reduce_range else WEIGHT_LIMIT)
+    program.settle()
+    watched = [_watched(made, node, tensor, rounded, quantizers) for node, tensor in results]
+    apart = alone(exact, made, rounded, (w.rounded for w in watched))
+    return Comparison(exact, program, apart, watched).report(samples)
+
+
+def _watched(
+    made: Plan, node: OnnxNode, tensor: str, rounded: Mapping[str, str], quantizers: Mapping[str, Quantizer]
+) -> Watched:
+    bits = rounded.get(tensor)
+    quantizer = quantizers[made.source(tensor)] if bits else None
+    return Watched(node.layer, node.op_type, tensor, bits or tensor, quantizer)
+
+
+def _inputs_alone(program: Program) -> Any:
+    """A session with the program's inputs, and nothing that is computed."""
+    outputs = {f"{name} again": type for name, type in program.inputs.items()}
+    nodes = [OnnxNode("Identity", [name], [f"{name} again"]) for name in program.inputs]
+    same = Program(nodes, [], program.inputs, outputs, {}, program.opsets[""])
+    return open_session(b"".join(model_of(same, "inputs").chunks()))
