@@ -39,10 +39,11 @@ _DEVICES = {"cpu": "cpu", "cuda": "gpu", "gpu": "gpu", None: None}
     "--max-delay", type=click.IntRange(min=0), default=0, metavar="MICROSECONDS",
     help="How long the batcher may hold a request back to make a larger batch.",
 )  # fmt: skip
+@click.option("--serve", is_flag=True, help="Write serve.py too, a small example server with FastAPI.")
 @click.option("--force", is_flag=True, help="Replace what is there: the version, config.pbtxt, labels.")
 def command(
     models: Sequence[Path], out: Path, name: str | None, version: int, device: str | None, instances: int,
-    max_batch: int, preferred_batch: tuple[int, ...], max_delay: int, force: bool,
+    max_batch: int, preferred_batch: tuple[int, ...], max_delay: int, serve: bool, force: bool,
 ) -> None:  # fmt: skip
     """Write ONNX models into a model repository, as Triton Inference Server loads it.
 
@@ -54,7 +55,7 @@ def command(
     if max_batch and (large := [n for n in preferred_batch if n > max_batch]):
         raise click.UsageError(f"--preferred-batch {large[0]} is more than --max-batch {max_batch}")
     request = Request(
-        version, _DEVICES[device], instances, max_batch, tuple(sorted({*preferred_batch})), max_delay
+        version, _DEVICES[device], instances, max_batch, tuple(sorted({*preferred_batch})), max_delay, serve
     )
     for one in bundle(models, out, request, name=name, force=force):
         _report(one)

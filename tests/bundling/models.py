@@ -16,9 +16,14 @@ LABELS = ("cat", "dog", "fox", "owl", "bee", "ant", "elk", "emu", "cod", "eel")
 
 
 def classifier(
-    path: Path, *, external: str | None = None, labels: Sequence[str] | None = LABELS, seed: int = 0
+    path: Path,
+    *,
+    external: str | None = None,
+    labels: Sequence[str] | None = LABELS,
+    seed: int = 0,
+    size: Shape = ("H", "W"),
 ) -> Path:
-    """Images of any size to 10 logits; the weights beside it in the file ``external``."""
+    """Images, of any size unless one is given, to 10 logits; the weights beside it in the file ``external``."""
     weight = np.random.default_rng(seed).normal(size=(10, 3, 3, 3)).astype(np.float32)
     nodes = [
         helper.make_node("Conv", ["x", "conv.weight"], ["conv"], pads=[1, 1, 1, 1]),
@@ -28,7 +33,7 @@ def classifier(
     graph = helper.make_graph(
         nodes,
         "classifier",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, "H", "W"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, *size])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])],
         [numpy_helper.from_array(weight, "conv.weight")],
     )

@@ -247,6 +247,7 @@ def test_a_file_stands_where_a_folder_should(tmp_path: Path, path: str) -> None:
 BUNDLE = "import sys; from archc.cli import main; main(['bundle', *sys.argv[1:]])"
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_the_old_or_the_new_bundle(tmp_path: Path, out: Path) -> None:
     big = {"old": tmp_path / "a" / "net.onnx", "new": tmp_path / "b" / "net.onnx"}
     for seed, path in enumerate(big.values()):
