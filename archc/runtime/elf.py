@@ -5,6 +5,7 @@ The layout is that of the System V ABI's ELF-64, little-endian: a table of segme
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -23,8 +24,8 @@ def needed(path: Path) -> list[str]:
     with path.open("rb") as file:
         try:
             return _needed(file)
-        except (struct.error, StopIteration) as e:
-            raise ValueError(f"{path} is cut short") from e
+        except (struct.error, StopIteration, UnicodeDecodeError) as e:
+            raise ValueError(f"{path} is cut short or broken") from e
 
 
 def _needed(file: BinaryIO) -> list[str]:
@@ -53,8 +54,9 @@ def _entries(section: bytes) -> list[tuple[int, int]]:
 
 
 def _at(file: BinaryIO, offset: int, size: int, *, short: bool = False) -> bytes:
-    file.seek(offset)
-    data = file.read(size)
-    if len(data) < size and not short:
+    """``size`` bytes of the file, or with ``short`` as many of them as there are."""
+    there = os.fstat(file.fileno()).st_size - offset
+    if there < 0 or (there < size and not short):
         raise struct.error("short")
-    return data
+    file.seek(offset)
+    return file.read(size)

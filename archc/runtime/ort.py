@@ -83,9 +83,9 @@ def make_session(
     made.intra_op_num_threads = settings.intra_op_threads or 0
     made.inter_op_num_threads = settings.inter_op_threads or 0
     made.enable_cpu_mem_arena, made.enable_mem_pattern = settings.cpu_mem_arena, settings.mem_pattern
-    for key, value in {**settings.config, _RECORD: "1", _NO_CPU: str(int(strict))}.items():
-        made.add_session_config_entry(key, value)
     try:
+        for key, value in {**settings.config, _RECORD: "1", _NO_CPU: str(int(strict))}.items():
+            made.add_session_config_entry(key, value)
         return ort.InferenceSession(model, made, providers=[(provider, dict(options))], enable_fallback=0)
     except Exception as e:  # onnxruntime's classes derive from Exception alone
         if _LEFT_TO_CPU in str(e):

@@ -107,11 +107,13 @@ def _is(value: Any, kind: Any) -> bool:
         return value in get_args(kind)
     if kind is int:
         return type(value) is int and value >= 0
-    return isinstance(value, get_origin(kind) or kind)
+    if get_origin(kind) is Mapping:
+        return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)  # pyright: ignore
+    return isinstance(value, kind)
 
 
 def _takes(kinds: tuple[Any, ...]) -> str:
-    words = {bool: "true or false", int: "a number from 0 on"}
+    words = {bool: "true or false", int: "a number from 0 on", Mapping[str, str]: "text → text"}
     return "it is " + " or ".join(
         words.get(kind) or ", ".join(map(str, get_args(kind))) for kind in kinds if kind is not type(None)
     )
