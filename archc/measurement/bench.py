@@ -50,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Row:
-    """One candidate at one batch size.
+    """One candidate at one batch size; ``kind`` is what it was the fastest of, one way to run the model.
 
     ``ratio`` is its time over that of archc, ``share`` the least time that is possible over its own, ``memory`` bytes;
     None where it was not measured. ``error`` stands alone: why there are no figures.
@@ -58,6 +58,7 @@ class Row:
 
     batch: int
     name: str
+    kind: str
     timing: Timing | None = None
     memory: int | None = None
     share: float | None = None
@@ -168,7 +169,7 @@ class _Batch:
             try:
                 found += rivals.candidates(name, case)
             except RivalError as e:
-                self.errors.append(Row(self.limit.batch, name, error=str(e)))
+                self.errors.append(Row(self.limit.batch, name, name, error=str(e)))
         return found
 
     def _agreeing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -181,7 +182,8 @@ class _Batch:
             if seen.holds:
                 found.append(candidate)
             else:
-                self.errors.append(Row(self.limit.batch, candidate.name, error=f"computes something else: {seen}"))
+                error = f"computes something else: {seen}"
+                self.errors.append(Row(self.limit.batch, candidate.name, candidate.kind, error=error))
         return found
 
     def _row(self, candidate: Candidate, found: Comparison) -> Row:
@@ -191,7 +193,7 @@ class _Batch:
             memory = memory_of_run(candidate.model, self.shapes, self.plan.device, settings)
         ratio = None if candidate.name == OURS else found.ratio(candidate.name, OURS)
         share = self.limit.time.kernels / timing.median
-        return Row(self.limit.batch, candidate.name, timing, memory, share, ratio)
+        return Row(self.limit.batch, candidate.name, candidate.kind, timing, memory, share, ratio)
 
 
 def _fastest(candidates: Sequence[Candidate], found: Comparison) -> list[Candidate]:

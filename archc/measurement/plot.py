@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from archc.diagnostics.diagnostic import RequestError
+from archc.display.numbers import count
 from archc.files import write_bytes
-from archc.measurement.bench import Bench, Limit
-from archc.measurement.workload import Kernel
+from archc.measurement.bench import Bench, Limit, Row
+from archc.measurement.workload import Kernel, Workload
 
 # Okabe and Ito's colours, that colour-blind people tell apart; the dark ones first.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 GREY, INK = "#9aa0a6", "#202124"
 MARKERS = "osD^vPX*"
+_NUMBER = {"color": "white", "fontsize": 6.5, "ha": "center", "va": "center", "weight": "bold"}
 _DPI = 150
 
 
@@ -71,57 +73,51 @@ def _roofs(axes: Any, bench: Bench) -> None:
 def _kernels(axes: Any, bench: Bench) -> None:
     """At the limit of each, as large as its part of the time: what the network asks for."""
     limit = bench.limits[-1]
-    kernels = _multiplying(limit)
-    xs = [_intensity(k) for k in kernels]
-    roofs = [
-        min(bench.peaks.flops[k.precision or "fp32"], x * bench.peaks.bandwidth)
-        for k, x in zip(kernels, xs, strict=True)
-    ]
-    parts = [k.flops / roof / limit.time.kernels for k, roof in zip(kernels, roofs, strict=True)]
+    points = [(_intensity(k), _roof(k, bench), _part(k, bench, limit)) for k in _multiplying(limit)]
     axes.scatter(
-        xs, roofs, s=[12 + 900 * part for part in parts], color=GREY, alpha=0.35, lw=0,
-        label=f"its kernels at batch {limit.batch}: their limit; area is their part of the time",
+        [x for x, _, _ in points], [y for _, y, _ in points], s=[30 + 1500 * part for _, _, part in points],
+        color=GREY, alpha=0.45, lw=0, zorder=3,
+        label=f"its kernels at batch {limit.batch}, at their limit; the area is their part of the time",
     )  # fmt: skip
 
 
 def _reached(axes: Any, bench: Bench) -> None:
-    """Each runner at each batch: FLOP/s at the median, over the intensity of the whole."""
-    names = list(dict.fromkeys(row.name for row in bench.rows if row.timing))
+    """Each runner at each batch, whose number stands in the mark: FLOP/s at the median; archc's lie on top."""
     works = {limit.batch: limit.work for limit in bench.limits}
-    for i, name in enumerate(names):
-        rows = [row for row in bench.rows if row.name == name and row.timing]
-        points = [
-            (works[r.batch].flops / works[r.batch].bytes, works[r.batch].flops / r.timing.median)
-            for r in rows
-            if r.timing
-        ]
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-        axes.plot(
-            *zip(*points, strict=True), color=colour, marker=marker, ms=7, lw=1, label=_legend(name, rows), zorder=3
-        )
-        if i == 0:
-            for row, point in zip(rows, points, strict=True):
-                axes.annotate(
-                    f"batch {row.batch}", point, xytext=(8, -4), textcoords="offset points", color=colour, fontsize=8
-                )
+    for i, kind in enumerate(dict.fromkeys(row.kind for row in bench.rows if row.timing)):
+        rows = [row for row in bench.rows if row.kind == kind and row.timing]
+        points = [_point(row, works[row.batch]) for row in rows]
+        style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(*zip(*points, strict=True), **style, ms=12, lw=1, label=_legend(kind, rows), zorder=20 - i)
+        for row, point in zip(rows, points, strict=True):
+            axes.annotate(str(row.batch), point, zorder=20 - i, **_NUMBER)
 
 
-def _legend(name: str, rows: Sequence[Any]) -> str:
+def _point(row: Row, work: Workload) -> tuple[float, float]:
+    assert row.timing is not None
+    return work.flops / work.bytes, work.flops / row.timing.median
+
+
+def _legend(name: str, rows: Sequence[Row]) -> str:
     shares = [f"{row.share:.0%}" for row in rows if row.share is not None]
-    return f"{name}: {', '.join(shares)} of the limit" if shares else name
+    batches = ", ".join(str(row.batch) for row in rows)
+    return f"{name}: {', '.join(shares)} of the limit at batch {batches}" if shares else name
 
 
 def _frame(axes: Any, bench: Bench) -> None:
     low, high = _bounds(bench)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="FLOPs a byte", ylabel="FLOP/s")
+    axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="FLOPs a byte")
     axes.set_ylim(top=max(bench.peaks.flops.values(), default=1.0) * 2.5)
-    threads = f", {bench.threads} threads" if bench.device == "cpu" else ""
+    ticker = import_module("matplotlib.ticker")
+    axes.yaxis.set_major_formatter(ticker.EngFormatter("FLOP/s"))
+    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    threads = f", {count(bench.threads, 'thread')}" if bench.device == "cpu" else ""
     axes.set_title(f"{bench.name} on {bench.device_name}{threads}", loc="left", color=INK)
     axes.grid(which="major", color="#e8eaed", lw=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="best", frameon=False, markerscale=0.6)
 
 
 def _multiplying(limit: Limit) -> list[Kernel]:
@@ -130,3 +126,12 @@ def _multiplying(limit: Limit) -> list[Kernel]:
 
 def _intensity(kernel: Kernel) -> float:
     return kernel.flops / kernel.bytes
+
+
+def _roof(kernel: Kernel, bench: Bench) -> float:
+    """FLOP/s that the kernel can reach."""
+    return min(bench.peaks.flops[kernel.precision or ""], _intensity(kernel) * bench.peaks.bandwidth)
+
+
+def _part(kernel: Kernel, bench: Bench, limit: Limit) -> float:
+    return kernel.flops / _roof(kernel, bench) / limit.time.kernels

@@ -114,10 +114,10 @@ def _limit_data(limit: Limit) -> dict[str, Any]:
 
 def _row_data(row: Row) -> dict[str, Any]:
     if row.timing is None:
-        return {"batch": row.batch, "runner": row.name, "error": row.error}
+        return {"batch": row.batch, "runner": row.name, "kind": row.kind, "error": row.error}
     timing = row.timing
     return {
-        "batch": row.batch, "runner": row.name,
+        "batch": row.batch, "runner": row.name, "kind": row.kind,
         "p50": timing.percentile(50), "p95": timing.percentile(95), "p99": timing.percentile(99),
         "images_per_second": row.throughput, "memory": row.memory, "share_of_limit": row.share,
         "ratio": _ratio_data(row.ratio), "rounds": list(timing.rounds), "cpu_seconds": list(timing.cpu),
