@@ -82,7 +82,7 @@ def _draft(path: Path, folder: Path, request: Request) -> tuple[repository.Entry
     named, unused = labels.of_model(found, batched=batch > 0)
     serving = config.Serving(
         folder.name, best.device, request.instances, request.max_batch, request.preferred, request.delay, told,
-        {label.output: label.file for label in named},
+        {label.output: label.file for label in named if label.output is not None},
     )  # fmt: skip
     texts = {"config.pbtxt": config.config(found, serving), **{label.file: label.text for label in named}}
     if request.serve:
@@ -90,8 +90,17 @@ def _draft(path: Path, folder: Path, request: Request) -> tuple[repository.Entry
     profile = {PROFILE: best.file} if best.file else {}
     entry = repository.Entry(folder.name, request.version, texts, {MODEL: path, **found.external, **profile})
     files = (*(folder / str(request.version) / name for name in entry.files), *(folder / name for name in texts))
-    left = (*unused, *told.left)
+    left = (*unused, *told.left, *_idle(request, batch))
     return entry, Bundled(folder, request.version, found, batch, best.device, files, left, best.notes)
+
+
+def _idle(request: Request, batch: int) -> tuple[str, ...]:
+    """What is asked of a batcher that there is not. Raises RequestError for batches that it could not make."""
+    if batch < 2:
+        return ("the batcher's sizes and delay: requests go one by one",) if request.preferred or request.delay else ()
+    if large := [size for size in request.preferred if size > batch]:
+        raise RequestError(f"a batch of {large[0]} is preferred, and the largest is {batch}")
+    return ()
 
 
 def _read(path: Path) -> model.ModelFile:

@@ -15,26 +15,28 @@ from archc.bundling.model import ModelFile, TensorForm
 
 @dataclass(frozen=True)
 class LabelFile:
-    """``text`` is the file's; ``output`` is what it names the classes of."""
+    """A file and its text. ``output`` has a number for each of the names; None where no output has."""
 
-    output: str
     file: str
     text: str
+    output: str | None
 
 
 def of_model(model: ModelFile, *, batched: bool) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:
-    """The files of labels, and what of the model's labels Triton can't use."""
+    """The files of labels, and which of them Triton has no use for.
+
+    Those are written too: where a model picks the best classes itself, its callers look the names up.
+    """
     named = _metadata(model)
+    sizes = {output.name: _classes(output, batched=batched) for output in model.outputs}
     found: list[LabelFile] = []
     left: list[str] = []
-    for number, output in enumerate(model.outputs):
-        if output.name not in named:
-            continue
-        names, size = named[output.name], _classes(output, batched=batched)
-        if size == len(names):
-            found.append(LabelFile(output.name, _file_name(output.name, number, one=len(named) == 1), _lines(names)))
-        else:
-            left.append(f"{len(names)} labels of `{output.name}`: it does not hold a number for each of them")
+    for number, (output, names) in enumerate(named.items()):
+        fits = sizes.get(output) == len(names)
+        file = LabelFile(_file_name(output, number, one=len(named) == 1), _lines(names), output if fits else None)
+        found.append(file)
+        if not fits:
+            left.append(f"{file.file}: no output `{output}` has a number for each of the {len(names)} labels")
     return tuple(found), tuple(left)
 
 

@@ -47,13 +47,11 @@ def command(
 ) -> None:  # fmt: skip
     """Write ONNX models into a model repository, as Triton Inference Server loads it.
 
-    Each MODEL gets a folder with config.pbtxt, made from its graph, with its labels, and with the options in the
-    model.profile.json beside it. The models may come from any tool.
+    Each MODEL gets a folder with config.pbtxt, made from its graph, with its labels, and with the options that
+    `archc tune` wrote beside it. The models may come from any tool.
     """
     from archc.bundling.bundle import Request, bundle
 
-    if max_batch and (large := [n for n in preferred_batch if n > max_batch]):
-        raise click.UsageError(f"--preferred-batch {large[0]} is more than --max-batch {max_batch}")
     request = Request(
         version, _DEVICES[device], instances, max_batch, tuple(sorted({*preferred_batch})), max_delay, serve
     )

@@ -57,7 +57,10 @@ def test_a_network_of_the_library_from_spec_to_repository(archc: Archc, folder: 
         (["net.onnx", "--name", "a/b"], "error: a model can't be named 'a/b'\nhelp: a name has letters"),
         (["net.onnx", "net.onnx"], "error: net.onnx, net.onnx would all be named `net`"),
         (["net.onnx", "--version", "0"], "Invalid value for '--version'"),
-        (["net.onnx", "--max-batch", "4", "--preferred-batch", "8"], "--preferred-batch 8 is more than --max-batch 4"),
+        (
+            ["net.onnx", "--max-batch", "4", "--preferred-batch", "8"],
+            "error: a batch of 8 is preferred, and the largest is 4",
+        ),
         ([], "Missing argument"),
     ],
 )

@@ -90,6 +90,13 @@ def test_batching_can_be_turned_off(tmp_path: Path) -> None:
     assert list(found.input[0].dims) == [-1, 3, -1, -1]
 
 
+def test_a_batcher_that_there_is_not(tmp_path: Path) -> None:
+    path = models.identities(tmp_path / "net.onnx", ("x", TensorProto.FLOAT, [1, 4]))
+    (one,) = bundle([path], tmp_path / "repository", Request(preferred=(8,), delay=100))
+    assert one.left == ("the batcher's sizes and delay: requests go one by one",)
+    assert not schema.read(one.folder / "config.pbtxt").HasField("dynamic_batching")
+
+
 def test_a_weight_that_is_listed_among_the_inputs_is_none(tmp_path: Path) -> None:
     graph = onnx.load(models.classifier(tmp_path / "net.onnx")).graph
     graph.input.append(helper.make_tensor_value_info("conv.weight", TensorProto.FLOAT, [10, 3, 3, 3]))
@@ -219,18 +226,21 @@ def test_no_setting_is_lost() -> None:
     [
         (json.dumps({"x_out": ["a", "b\nc", " d", "e"]}), "a\nb c\nd\ne\n"),
         (json.dumps({"x_out": ["größe", "犬", "", "e"]}), "größe\n犬\n\ne\n"),
-        (json.dumps({"x_out": ["a"]}), None),  # not as many as the output has numbers
-        (json.dumps({"other": ["a"]}), None),
+        (json.dumps({"other": ["a"]}), "a\n"),
+        (json.dumps({"x_out": ["a"]}), "a\n"),  # not as many as the output has numbers
+        (json.dumps({"x_out": []}), None),
         (json.dumps(["a", "b"]), None),
         ("no JSON", None),
     ],
 )
 def test_labels(tmp_path: Path, labels: str, file: str | None) -> None:
     path = models.identities(tmp_path / "net.onnx", ("x", TensorProto.FLOAT, ["N", 4]), labels=labels)
-    found = bundled(path, tmp_path)
-    there = tmp_path / "repository/net/labels.txt"
-    assert found.output[0].label_filename == ("labels.txt" if file else "")
+    (one,) = bundle([path], tmp_path / "repository")
+    there = one.folder / "labels.txt"
     assert (there.read_text(encoding="utf-8") if there.exists() else None) == file
+    fits = file is not None and file.count("\n") == 4
+    assert schema.read(one.folder / "config.pbtxt").output[0].label_filename == ("labels.txt" if fits else "")
+    assert bool(one.left) == (file is not None and not fits)
 
 
 def test_labels_of_two_outputs_whose_names_are_no_names_of_files(tmp_path: Path) -> None:
