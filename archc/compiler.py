@@ -27,6 +27,7 @@ from archc.language.given import as_shape, as_value
 from archc.language.initialisers import read_init
 from archc.language.link import Linker
 from archc.language.outputs import Outputs, only_output
+from archc.language.record import record
 from archc.language.reporting import Exhausted
 from archc.language.schema import check_param, read_shapes
 from archc.language.scope import UNKNOWN, Children, Scope, Value
@@ -176,6 +177,7 @@ class _Compilation:
         self.changed = bool(given)
         params = self.params(given)
         shapes = self.shapes(input)
+        chosen = {name: params[name] for name in given}
         try:
             graph = self.build(params, shapes)
         except Exhausted:
@@ -184,6 +186,7 @@ class _Compilation:
         assert graph is not None
         warn_unused(graph, self.expander)
         verify(graph)
+        graph.record = record(self.file, self.variant, chosen, {} if input is None else shapes)
         return Compiled(graph, tuple(self.collector.sorted))
 
     def params(self, given: dict[str, Any]) -> dict[str, Any]:

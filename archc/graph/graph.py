@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from archc.diagnostics.span import Span
 from archc.graph.fans import FanInit
+from archc.graph.record import Record
 from archc.graph.weight_rules import WeightRule
 from archc.ops.base import Init, Op, Weight
 from archc.ops.shape import Shape
@@ -177,6 +178,7 @@ class Graph:
     spec_name: str = ""  # the spec as the user knows it: specs/models/resnet.yaml:resnet50
     spec_text: str = ""
     spec_hash: str = ""  # sha256 of the spec and of all files that it uses
+    record: Record | None = None  # of all its texts; None where it is of none
 
     def outputs_of(self, mode: Mode) -> dict[str, Tensor]:
         return self.train_outputs if mode == "train" else self.outputs

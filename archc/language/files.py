@@ -19,7 +19,11 @@ from archc.language.spec import Spec, Use
 
 @dataclass(eq=False)
 class Loaded:
-    """A file as read. ``used`` are the files of its `use`, None where one could not be found."""
+    """A file as read.
+
+    ``used`` are the files of its `use`, None where one could not be found; ``beside`` the texts of other files that its
+    network took in (labels), by name.
+    """
 
     path: Path
     source: Source
@@ -27,6 +31,7 @@ class Loaded:
     diagnostics: list[Diagnostic]
     used: list[tuple[Use, Loaded | None]] = field(default_factory=list["tuple[Use, Loaded | None]"])
     filesystem: FileSystem = DISK
+    beside: dict[str, str] = field(default_factory=dict[str, str])
 
     def everything(self) -> list[Loaded]:
         """This file and all that it uses, each once."""
@@ -39,6 +44,10 @@ class Loaded:
                 stack += [f for _, f in file.used if f is not None]
         return list(found.values())
 
+    def by_name(self) -> list[tuple[Path, Loaded]]:
+        """The files of its `use` that are there, with the path by which it names each."""
+        return [(_named(use, self.path) or file.path, file) for use, file in self.used if file is not None]
+
     def mistakes(self) -> Collector:
         """What is wrong with the texts of this file and of all that it uses."""
         return Collector(d for file in self.everything() for d in file.diagnostics)
@@ -46,9 +55,16 @@ class Loaded:
     @cached_property
     def digest(self) -> str:
         """sha256 of the texts of this file and of all that it uses, wherever they lie."""
-        texts = sorted(hashlib.sha256(f.source.text.encode()).hexdigest() for f in self.everything() if f is not self)
-        own = hashlib.sha256(self.source.text.encode()).hexdigest()
-        return hashlib.sha256(" ".join([own, *texts]).encode()).hexdigest()
+        return digest(self.source.text, [f.source.text for f in self.everything() if f is not self])
+
+
+def digest(text: str, used: list[str]) -> str:
+    """sha256 of the texts of a spec and of all that it uses, in any order."""
+    return _sha256(" ".join([_sha256(text), *sorted(map(_sha256, used))]))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _KEPT: dict[str, Loaded] = {}  # a file is read again only when it, or one that it uses, has changed
@@ -103,12 +119,9 @@ def _used(
     filesystem: FileSystem,
 ) -> Loaded | None:
     name, span = use.path.text, use.path.span
-    if name.startswith("."):
-        found: Path | None = path.parent / name
-        assert found is not None
+    found = _named(use, path)
+    if found is not None:
         known = [f"{name.rpartition('/')[0]}/{other}" for other in filesystem.names(found.parent)]
-        if found.suffix not in library.SUFFIXES:  # no other file is a spec's business
-            found = Path(f"{found}.yaml")
     else:
         found, known = filesystem.used_file(name), filesystem.used_names()
     if found is None or not filesystem.exists(found):
@@ -122,3 +135,11 @@ def _used(
         collector.add(errors.nested_too_deeply(span, limits.NESTING // 2))
         return None
     return _load(found, above, read, filesystem)
+
+
+def _named(use: Use, path: Path) -> Path | None:
+    """What a `use` in the file at ``path`` means where it is written as seen from there; None for the library's."""
+    if not use.path.text.startswith("."):
+        return None
+    found = path.parent / use.path.text
+    return found if found.suffix in library.SUFFIXES else Path(f"{found}.yaml")  # no other file is a spec's business

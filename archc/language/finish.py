@@ -74,7 +74,10 @@ def _text_beside(file: Loaded, name: str) -> tuple[str, str | None]:
         return "", "there is no such file"
     if not filesystem.key(path).is_relative_to(filesystem.key(folder)):  # what it holds gets into what is built
         return "", "it does not lie beside this file"
-    return filesystem.read(path)
+    text, why = filesystem.read(path)
+    if why is None:
+        file.beside[name] = text
+    return text, why
 
 
 def preprocess_of(spec: Spec, variant: str) -> Tree | None:
