@@ -131,7 +131,7 @@ class _Batch:
         self, subject: Subject, plan: Plan, limit: Limit, shapes: Mapping[str, Shape], progress: Progress
     ) -> None:
         self.subject, self.plan, self.limit, self.shapes, self.progress = subject, plan, limit, shapes, progress
-        self.precision = max(limit.work.precisions, key=TOLERANCE.__getitem__, default="fp32")
+        self.precision = limit.work.precision
         self.errors: list[Row] = []
         self.inputs: Mapping[str, Array] = {}
 
@@ -178,7 +178,7 @@ class _Batch:
             candidate.run()
         wanted, found = candidates[0].outputs(), [candidates[0]]
         for candidate in candidates[1:]:
-            seen = agreement(candidate.outputs(), wanted, self.precision)
+            seen = agreement(candidate.outputs(), wanted, TOLERANCE[self.precision])
             if seen.holds:
                 found.append(candidate)
             else:

@@ -19,6 +19,7 @@ _PRECISIONS: dict[int, str] = {
     onnx.TensorProto.BFLOAT16: "bf16",
     onnx.TensorProto.DOUBLE: "fp64",
 }
+_COARSEST = ("int8", "bf16", "fp16", "fp32", "fp64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class Workload:
             if kernel.precision is not None:
                 macs[kernel.precision] += kernel.macs
         return [name for name, _ in macs.most_common()]
+
+    @property
+    def precision(self) -> str:
+        """The coarsest of them, which says how near two runs can be."""
+        return next((name for name in _COARSEST if name in self.precisions), "fp32")
 
 
 def workload(model: Path | bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> Workload:

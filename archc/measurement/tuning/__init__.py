@@ -1,0 +1,1 @@
+"""``archc tune``: the session's options that are fastest for a model on this machine."""
