@@ -47,14 +47,21 @@ class Report:
     def text(self, style: Style = plain) -> str:
         """Aligned lines, with colour where ``style`` gives it."""
         rows = [(_MARKS[check.state], check.name, check.detail) for check in self.checks]
+        width = max(len(mark) for mark, *_ in rows)
         lines = [
-            style(line[: len("problem")], _COLORS[check.state]) + line[len("problem") :]
+            style(line[:width], _COLORS[check.state]) + line[width:]
             for line, check in zip(aligned(rows, "<<<"), self.checks, strict=True)
         ]
-        lines += ["", *(f"--device {device} {'works' if ok else 'does not work'}" for device, ok in self.works.items())]
+        lines += ["", *(f"--device {device} {self._verdict(device)}" for device in self.works)]
         if self.remedy:
             lines += ["", "to mend it:", *(f"  {step}" for step in self.remedy)]
         return "\n".join(lines)
+
+    def _verdict(self, device: str) -> str:
+        if self.works[device]:
+            return "works"
+        right = any(check.name == _convolution(device) and check.state == "ok" for check in self.checks)
+        return "is not to be relied on" if right else "does not work"
 
     def json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -141,10 +148,10 @@ def _torch_cuda(file: Path) -> str | None:
 
 def _tried(device: str, environment: Environment, convolve: Convolve) -> Check:
     """A convolution on a device, where it can be tried."""
-    missing = environment.missing() if device == CUDA or environment.package is None else []
-    name = f"{device} convolution"
+    missing = environment.missing() if device == CUDA else ["onnxruntime"] if environment.package is None else []
+    name = _convolution(device)
     if missing:
-        return Check(name, "problem", f"not tried: {count(len(missing), 'thing')} missing")
+        return Check(name, "problem", f"not tried: {count(len(missing), 'problem')} above")
     try:
         wrong = convolve(device)
     except (DeviceError, ModelError) as e:
@@ -152,6 +159,10 @@ def _tried(device: str, environment: Environment, convolve: Convolve) -> Check:
     except ImportError as e:
         wrong = f"not tried: {e}"
     return Check(name, "problem" if wrong else "ok", wrong or f"right, on {device_name(device)}")
+
+
+def _convolution(device: str) -> str:
+    return f"{device} convolution"
 
 
 def _remedy(environment: Environment, works: Mapping[str, bool]) -> list[str]:

@@ -63,14 +63,16 @@ class Environment:
 
     def missing(self) -> list[str]:
         """What CUDA lacks here, a line each; none where it can be tried."""
+        found: list[str] = []
         if self.package is None:
-            return ["onnxruntime: not installed"]
-        if self.package.provider is None:
-            return [f"onnxruntime: {self._named()} {self.package.version} has no CUDA provider"]
-        found = [f"driver: {self.driver_problem}"] if self.driver_problem else []
+            found.append("onnxruntime: not installed")
+        elif self.package.provider is None:
+            found.append(f"onnxruntime: {self._named()} {self.package.version} has no CUDA provider")
+        if self.driver_problem:
+            found.append(f"driver: {self.driver_problem}")
         if self.driver is not None and self.outdated:
             newest = ".".join(map(str, self.driver.cuda))
-            found.append(f"driver: it supports CUDA {newest}, and onnxruntime is built for CUDA {self.package.cuda}")
+            found.append(f"driver: it supports CUDA {newest}, and onnxruntime is built for CUDA {self._major}")
         lost = [library for library in self.libraries if library.problem and library.required]
         return found + [f"{library.name}: {library.file} {library.problem}" for library in lost]
 

@@ -43,6 +43,7 @@ class Refused:
 
 Item = Sample | Refused
 Size = tuple[int, ...]
+Image = Callable[[Path | BinaryIO], "dict[str, NDArray[Any]]"]  # an image file to the model's one input
 
 
 class Inputs:
@@ -63,24 +64,29 @@ class Inputs:
         """``count`` samples, normal numbers or bytes, by the seed. Raises ModelError where a size is not known."""
         rng = np.random.default_rng(seed)
         shapes = {name: self._shape(name) for name in self._inputs}
-        for i in range(count):
-            arrays = {name: _random(rng, shape, self._inputs[name].dtype) for name, shape in shapes.items()}
-            yield Sample(f"random {i}", arrays)
+
+        def sample(i: int) -> Sample:
+            kinds = {name: info.dtype for name, info in self._inputs.items()}
+            return Sample(f"random {i}", {name: _random(rng, shape, kinds[name]) for name, shape in shapes.items()})
+
+        return (sample(i) for i in range(count))
 
     def files(self, paths: Sequence[Path]) -> Iterator[Item]:
         """What the files hold, and the images in the folders. Raises ModelError for what could never be used."""
         found = [file for path in paths for file in _files(path)]
         image = self.image() if any(file.suffix.lower() not in ARRAYS for file in found) else None
-        for file in found:
-            try:
-                if file.suffix.lower() in ARRAYS:
-                    yield from self._arrays(file)
-                elif image is not None:
-                    yield Sample(str(file), image(file))
-            except ModelError as e:
-                yield Refused(str(file), e.message.removeprefix(f"{file}: "))
+        return (item for file in found for item in self._items(file, image))
 
-    def image(self) -> Callable[[Path | BinaryIO], dict[str, NDArray[Any]]]:
+    def _items(self, file: Path, image: Image | None) -> Iterator[Item]:
+        try:
+            if image is None or file.suffix.lower() in ARRAYS:
+                yield from self._arrays(file)
+            else:
+                yield Sample(str(file), image(file))
+        except ModelError as e:
+            yield Refused(str(file), e.message.removeprefix(f"{file}: "))
+
+    def image(self) -> Image:
         """How an image, in a file or a stream, becomes the model's one input, without the batch.
 
         Raises ModelError for a model that takes no images or does not say how; what it gives raises ImageError.
@@ -96,10 +102,10 @@ class Inputs:
         shape = self._shape(name)
         if len(shape) != 3:
             raise ModelError(f"input `{name}` is {shape_text(info.shape)}, no image", "give arrays: .npy or .npz")
-        prepare = Preprocess.of(self._said(name, (shape[1], shape[2])), (shape[0], shape[1], shape[2]))
+        prepare = Preprocess.of(self._said(name), (shape[0], shape[1], shape[2]))
         return lambda source: {name: _cast(prepare(open_image(source)), info.dtype)}
 
-    def _said(self, name: str, size: tuple[int, int]) -> Mapping[str, Any]:
+    def _said(self, name: str) -> Mapping[str, Any]:
         """`preprocess` as the caller gives it, or as the model's metadata has it."""
         if self._preprocess is not None:
             return self._preprocess
@@ -186,11 +192,9 @@ def _files(path: Path) -> list[Path]:
 def _load(path: Path) -> Any:
     """The array of a .npy, or name → array of a .npz; nothing in them is run. Raises ModelError."""
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if not hasattr(loaded, "files"):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as file:  # numpy leaves one open that it can't read
+            loaded: Any = np.load(file, allow_pickle=False)
+            return {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else loaded
     except FileNotFoundError as e:
         raise ModelError("there is no such file") from e
     except (OSError, ValueError, EOFError, BadZipFile, KeyError) as e:

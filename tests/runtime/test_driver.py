@@ -41,7 +41,7 @@ def test_a_driver_that_can_t_be_loaded_says_why() -> None:
     def load(name: str) -> Any:
         raise OSError(f"{name}: wrong ELF class: ELFCLASS32")
 
-    with pytest.raises(DriverError, match="can't be loaded: .*wrong ELF class"):
+    with pytest.raises(DriverError, match=r"can't be loaded: .*wrong ELF class"):
         read_driver(load)
 
 
@@ -55,5 +55,5 @@ def test_hidden_gpus_are_not_called_missing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(DriverError, match="CUDA_VISIBLE_DEVICES is ''"):
         read_driver(loader({LIBRARY: FakeDriver([H100], fails={"cuInit": 100})}))
-    with pytest.raises(DriverError, match="shows no GPU .*CUDA_VISIBLE_DEVICES"):
+    with pytest.raises(DriverError, match=r"shows no GPU .*CUDA_VISIBLE_DEVICES"):
         read_driver(loader({LIBRARY: FakeDriver([])}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,10 @@ def test_damage_is_a_value_error_or_nothing_at_all(
     path = tmp_path_factory.mktemp("elf") / "lib.so"
     whole = library(["libcublas.so.13"])
     path.write_bytes(whole[:at] + junk + whole[at + len(junk) :])
-    try:
+    with suppress(ValueError):
         assert isinstance(needed(path), list)
-    except ValueError:
-        pass
     path.write_bytes(whole[: min(at, len(whole) - 1)])
-    with pytest.raises(ValueError, match="cut short|no 64-bit ELF"):
+    with pytest.raises(ValueError, match=r"cut short|no 64-bit ELF"):
         needed(path)
 
 

@@ -135,7 +135,7 @@ def test_both_wheels_are_an_error_and_both_go() -> None:
 
 def test_a_driver_that_is_too_old_has_two_ways_out() -> None:
     here = replace(WORKING, driver=Driver((12, 4), "550.54", (H100,)))
-    assert here.missing() == ["driver: it supports CUDA 12.4, and onnxruntime is built for CUDA 13.0"]
+    assert here.missing() == ["driver: it supports CUDA 12.4, and onnxruntime is built for CUDA 13"]
     assert here.remedy() == [
         "install a newer NVIDIA driver for CUDA 13, or, for this one:",
         "pip install 'onnxruntime-gpu[cuda,cudnn]<=1.26'",

@@ -12,7 +12,13 @@ import pytest
 
 import archc
 from archc.runtime.profile import (
-    Profile, new_profile, profile_path, read_profiles, settings_for, unfit, write_profile,
+    Profile,
+    new_profile,
+    profile_path,
+    read_profiles,
+    settings_for,
+    unfit,
+    write_profile,
 )  # fmt: skip
 from archc.runtime.session import CudaSettings, ProfileWarning, Settings
 from tests.runtime.support import channel_means, written

@@ -66,7 +66,7 @@ def test_one_name_is_one_size() -> None:
 def test_an_error_as_it_runs_is_onnxruntime_s_without_its_codes() -> None:
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"], name="reshape")]
     data = model(nodes, {"x": (FLOAT, ["N"])}, {"y": (FLOAT, [None, None])}, {"shape": np.array([-1, 7], np.int64)})
-    with pytest.raises(ModelError, match="fails as it runs: .*Reshape") as caught:
+    with pytest.raises(ModelError, match=r"fails as it runs: .*Reshape") as caught:
         open_session(data).run({"x": np.zeros(8, np.float32)})
     assert "ONNXRuntimeError" not in str(caught.value) and "\n" not in str(caught.value)
 
