@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"))
 
+NARROWEST = 200  # times that one side may be as long as the other
+
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -122,6 +124,7 @@ def open_image(source: Path | BinaryIO) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that Pillow can't read, and of sizes below its limit
             with Image.open(source, formats=FORMATS) as file:
+                _check_sides(*file.size)
                 file.load()
                 return _eight_bits(ImageOps.exif_transpose(file))
     except Exception as e:  # decoders raise what they please: OSError, SyntaxError, struct.error, ValueError …
@@ -132,6 +135,12 @@ def open_image(source: Path | BinaryIO) -> Image.Image:
 def pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     """uint8, height × width × channels, for a model that takes images as they are."""
     return np.atleast_3d(np.asarray(image.convert(_MODES[_COLORS.get(channels, "rgb")])))
+
+
+def _check_sides(width: int, height: int) -> None:
+    """A shorter side is scaled to some hundred pixels, and the longer with it: a kilobyte of PNG can ask for 16 GiB."""
+    if max(width, height) > NARROWEST * min(width, height):
+        raise ValueError(f"one of its sides is more than {NARROWEST} times as long as the other")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -112,8 +112,12 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture(scope="module")
 def expected(bundle: Path, pictures: list[Path]) -> dict[Path, Any]:
+    return what_run_says(bundle / "1/model.onnx", pictures)
+
+
+def what_run_says(model: Path, pictures: list[Path]) -> dict[Path, Any]:
     """What `archc run` says of each picture."""
-    command = [sys.executable, "-m", "archc", "run", bundle / "1/model.onnx", *pictures, "--format", "json"]
+    command = [sys.executable, "-m", "archc", "run", model, *pictures, "--format", "json"]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     return {Path(one.pop("input")): one for one in json.loads(done.stdout)["results"]}
 
@@ -160,6 +164,13 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def thread() -> bytes:
+    """A PNG of some kilobytes which, scaled as others are, would fill 16 GiB."""
+    stream = io.BytesIO()
+    Image.new("RGB", (1, 2_000_000)).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def float_tiff() -> bytes:
     stream = io.BytesIO()
     Image.new("F", (8, 8)).save(stream, "TIFF")
@@ -175,6 +186,7 @@ def wrong(pictures: list[Path]) -> dict[str, tuple[int, bytes, str]]:
         "cut off": (422, photo[: len(photo) // 2], "the image is broken: image file is truncated"),
         "a head alone": (422, photo[:20], "the image is"),
         "a bomb": (422, bomb(), "the image is too large"),
+        "a thread": (422, thread(), "the image is broken: one of its sides is more than 200 times as long as"),
         "32 bits": (422, float_tiff(), "the image is broken: images of 32 bits a channel"),
         "another kind of file": (422, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "the image is no image"),
         "too much": (413, bytes((16 << 20) + 1), "send one image of at most 16 MiB"),
@@ -210,6 +222,25 @@ def test_wrong_requests(server: Server, pictures: list[Path]) -> None:
     for status, given in answers.items():
         assert [answer.status_code for answer in given] == [status] * len(given), [answer.text for answer in given]
         assert all(answer.json()["detail"] for answer in given)
+
+
+def test_preprocessing_and_the_best_classes_in_the_graph(tmp_path: Path, pictures: list[Path]) -> None:
+    (tmp_path / "tiny.yaml").write_text(SPEC)
+    build = ["build", str(tmp_path / "tiny.yaml"), "--to", "onnx", "--out", str(tmp_path)]
+    assert run([*build, "--with-preprocess", "--with-topk", "3"]) == 0
+    assert run(["bundle", str(tmp_path / "tiny.onnx"), "--out", str(tmp_path / "models"), "--serve"]) == 0
+    assert (tmp_path / "models/tiny/labels.txt").read_text().split() == LABELS
+    net = tmp_path / "models/tiny/1/model.onnx"
+    server = Server(net.parents[1], tmp_path / "log")
+    try:
+        answers = [server.post(picture.read_bytes()).json() for picture in pictures]
+    finally:
+        server.stop()
+    expected = what_run_says(net, pictures)
+    for picture, answer in zip(pictures, answers, strict=True):
+        assert answer["top"] == expected[picture]["top"]
+        ((_, guesses),) = answer["top"].items()
+        assert [LABELS[guess["class"]] for guess in guesses] == [guess["label"] for guess in guesses]
 
 
 def test_a_model_of_another_tool_is_told_how_images_become_its_input(tmp_path: Path, pictures: list[Path]) -> None:
