@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from archc.differences import diff
     from archc.files import WriteError
     from archc.network import Network, Weighted, WeightsWarning, compile
+    from archc.recovery import Recovered, RecoveryError, recover
     from archc.runtime.devices import DeviceError
     from archc.runtime.errors import ModelError
     from archc.runtime.session import Session, Settings, session
 
 __all__ = [
-    "CompileError", "DeviceError", "Diagnostic", "Difference", "ModelError", "Network", "RequestError", "Session",
-    "Settings", "SpecFile", "Table", "TableError", "Weighted", "WeightsError", "WeightsWarning", "WriteError",
-    "__version__", "compile", "diff", "open_spec", "session",
+    "CompileError", "DeviceError", "Diagnostic", "Difference", "ModelError", "Network", "Recovered", "RecoveryError",
+    "RequestError", "Session", "Settings", "SpecFile", "Table", "TableError", "Weighted", "WeightsError",
+    "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec", "recover", "session",
 ]  # fmt: skip
 
 _HOMES = {
@@ -32,6 +33,8 @@ _HOMES = {
     "Difference": "archc.backends.difference",
     "ModelError": "archc.runtime.errors",
     "Network": "archc.network",
+    "Recovered": "archc.recovery",
+    "RecoveryError": "archc.recovery",
     "RequestError": "archc.diagnostics.diagnostic",
     "Session": "archc.runtime.session",
     "Settings": "archc.runtime.settings",
@@ -45,6 +48,7 @@ _HOMES = {
     "compile": "archc.network",
     "diff": "archc.differences",
     "open_spec": "archc.compiler",
+    "recover": "archc.recovery",
     "session": "archc.runtime.session",
 }
 

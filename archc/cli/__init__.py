@@ -25,6 +25,7 @@ COMMANDS = {
     "bundle": "Write ONNX models as Triton Inference Server loads them.",
     "bench": "Measure how fast a network runs, beside others and the machine's limit.",
     "tune": "Find the fastest options for a model on this machine, and keep them beside it.",
+    "recover": "Give back the spec that an ONNX model was made of.",
     "list": "List the networks of the library.",
     "expand": "Write a network as a spec in which every value is resolved.",
 }

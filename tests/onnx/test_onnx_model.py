@@ -20,6 +20,7 @@ from archc.backends.onnx.profiles import PROFILES
 from archc.backends.onnx.save import save
 from archc.backends.weights import Array, WeightsError
 from archc.graph.graph import Graph
+from archc.graph.structure import structure_hash
 from archc.ops.base import OPS
 from archc.ops.shape import Shape
 from tests.onnx.networks import Residual, arrays, difference, perturbed, residual
@@ -290,6 +291,8 @@ def test_metadata(tmp_path: Path) -> None:
         "weights": "from a file",
         "profile": "portable",
         "passes": " ".join(PROFILES["portable"].passes),
+        "structure_sha256": structure_hash(graph),
+        "export": '{"profile": "portable"}',
     }
     assert (proto.producer_name, proto.graph.name) == ("archc", "residual")
     assert proto.doc_string == "residual — a paper"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archc.backends.onnx import passes
 from archc.backends.onnx.precision.types import FP32_IO, InOut
@@ -59,6 +60,19 @@ class Export:
         if topk is not None and topk < 1:
             raise RequestError(f"--with-topk {topk}: at least one class must be given")
         return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of ``archc.Network.onnx`` that ask for this, apart from its defaults."""
+        given = {
+            "profile": self.profile.name,
+            "only": list(self.passes) if self.passes != self.profile.passes else None,
+            "io": self.io.text() if self.io != FP32_IO else None,
+            "keep_fp32": list(self.keep_fp32) or None,
+            "preprocess": self.preprocess or None,
+            "topk": self.topk,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def embedded(self) -> list[str]:

@@ -6,7 +6,6 @@ inputs and outputs; all other sizes are fixed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from archc.backends.onnx.embed import embedding
 from archc.backends.onnx.emitter import Drafts
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.lower import Layers, loaded_from, lower, program_of
+from archc.backends.onnx.metadata import written
 from archc.backends.onnx.passes.base import Applied, LayerPass, ProgramPass, run_on_layers, run_on_program
 from archc.backends.onnx.precision import conversions, declarations
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
@@ -64,7 +64,7 @@ def build(
     applied += [run_on_program(one, program) for one in conversions(export)]
     applied += [run_on_program(one, program) for one in embedding(graph, export)]  # over the network as it stands
     applied += [run_on_program(one, program) for one in declarations(export)]
-    program.metadata = _metadata(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)
+    program.metadata = written(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)
     description = " — ".join(filter(None, (graph.title, graph.source)))
     model = model_of(program, graph.variant or graph.name, description)
     return Built(model, program, names, tuple(layers.absorbed), tuple(applied), loaded.report if loaded else None)
@@ -117,23 +117,3 @@ def _node(node: OnnxNode) -> onnx.NodeProto:
 
 def _value_info(name: str, type: TensorType) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TYPES[type.dtype], type.shape)
-
-
-def _metadata(graph: Graph, weights: str, export: Export) -> dict[str, str]:
-    entries: dict[str, Any] = {
-        "archc_version": __version__,
-        "spec": graph.spec_name,
-        "spec_text": graph.spec_text,
-        "spec_sha256": graph.spec_hash,
-        "weights": weights,
-        "profile": export.profile.name,
-        "passes": " ".join(export.passes),
-        "embedded": json.dumps(export.embedded) if export.embedded else "",
-        "preprocess": _json(graph.preprocess),
-        "labels": _json(graph.labels),
-    }
-    return {key: value for key, value in entries.items() if value}
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""

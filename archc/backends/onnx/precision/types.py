@@ -32,5 +32,9 @@ class InOut(NamedTuple):
             raise RequestError(f"--io: {problem}", f"one of {', '.join(FLOATS)}, or two with a comma: inputs, outputs")
         return cls(FLOATS[names[0]], FLOATS[names[-1]])
 
+    def text(self) -> str:
+        """What ``parse`` reads as this."""
+        return ",".join(SHORT[dtype] for dtype in self)
+
 
 FP32_IO = InOut()
