@@ -30,9 +30,10 @@ class Profile:
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
-_ALWAYS = ("fold-batch-norm", "drop-identities", "flatten-concats", "pool-before-conv")
-_INT8 = ("fold-batch-norm", "drop-identities", "flatten-concats", "norm-as-depthwise", "pool-before-conv")
-_CUDA = ("fold-batch-norm", "drop-identities", "flatten-concats", "norm-relu-as-max", "pool-before-conv")
+_FIRST = ("fold-batch-norm", "drop-identities", "flatten-concats")
+_ALWAYS = (*_FIRST, "pool-before-conv")
+_INT8 = (*_FIRST, "norm-as-depthwise", "pool-before-conv")
+_CUDA = (*_FIRST, "norm-relu-as-max", "pool-before-conv", "conv-before-pool")
 
 PROFILES = {
     profile.name: profile
