@@ -39,7 +39,7 @@ def _measure(task: Mapping[str, Any]) -> int | None:
     from archc.runtime.session import open_session
 
     settings, device = Settings.from_json(task["settings"]), task["device"]
-    meter = _ProcessMemory() if device == CPU else _DeviceMemory(settings.cuda.device_id)
+    meter = _ProcessMemory() if device == CPU else DeviceMemory(settings.cuda.device_id)
     session = open_session(Path(task["model"]), device=device, settings=settings)
     run = Bound(session, random_inputs(session.inputs, task["shapes"]))
     for _ in range(_RUNS):
@@ -64,14 +64,14 @@ class _ProcessMemory:
         return int(fields[key].split()[0]) * 1024 if key in fields else None
 
 
-class _DeviceMemory:
+class DeviceMemory:
     """Free memory of a CUDA device, by the driver, which is there wherever CUDA is.
 
-    https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__MEM.html
+    https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__MEM.html. Raises OSError where a call of it fails.
     """
 
-    def __init__(self, device: int) -> None:
-        self._cuda = ctypes.CDLL("libcuda.so.1")
+    def __init__(self, device: int, driver: Any = None) -> None:
+        self._driver = driver or ctypes.CDLL("libcuda.so.1")
         context = ctypes.c_void_p()
         self._call("cuInit", ctypes.c_uint(0))
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), ctypes.c_int(device))
@@ -87,7 +87,7 @@ class _DeviceMemory:
         return free.value
 
     def _call(self, name: str, *arguments: Any) -> None:
-        if code := getattr(self._cuda, name)(*arguments):
+        if code := getattr(self._driver, name)(*arguments):
             raise OSError(code, f"{name} failed with CUDA error {code}")
 
 

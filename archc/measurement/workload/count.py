@@ -129,12 +129,11 @@ class _Counting:
         if node.op in rules.VIEWS and node.inputs and node.inputs[0] is not None and node.outputs[0] is not None:
             self.source[node.outputs[0].name] = self.source.get(node.inputs[0].name, node.inputs[0])
             return True
-        known = all(t is None or t.constant or t.name in self.free for t in node.inputs)
-        if node.op in rules.FREE or known:
-            self.free.update(t.name for t in node.outputs if t is not None)
-            return True
         if any(t is None and name for t, name in zip(node.outputs[:1], node.proto.output, strict=False)):
             self.unknown.append(node.name or node.op)
+            return True
+        if node.op in rules.FREE or all(t is None or t.constant or t.name in self.free for t in node.inputs):
+            self.free.update(t.name for t in node.outputs if t is not None)
             return True
         return False
 
