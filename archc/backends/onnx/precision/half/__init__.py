@@ -50,8 +50,16 @@ def _singles(made: Plan) -> list[Change]:
 
 
 def _vanished(program: Program, narrowing: Narrowing) -> list[Change]:
-    """Which weights were too small."""
-    return []
+    """Which weights hold numbers that are too small."""
+    return [
+        Change(_layer(program, name), f"{lost.vanished} of {lost.size} numbers of `{name}` are too small and become 0")
+        for name, lost in narrowing.losses.items()
+        if lost.fits and lost.vanished
+    ]
+
+
+def _layer(program: Program, tensor: str) -> str:
+    return next((node.layer for node in program.consumers(tensor)), "")
 
 
 class Fp16(Half):

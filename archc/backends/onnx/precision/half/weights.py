@@ -63,6 +63,11 @@ class Narrowing:
                 self._arrays[name] = half
         return self._losses[name]
 
+    @property
+    def losses(self) -> dict[str, Loss]:
+        """What those initializers lose that were asked about."""
+        return dict(self._losses)
+
     def convert(self, name: str) -> None:
         """Let the program's initializer have the dtype."""
         read, array = self._program.initializers[name].read, self._arrays.get(name)

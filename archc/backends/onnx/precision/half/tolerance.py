@@ -1,0 +1,35 @@
+"""How far a model in half precision may be from the one in fp32."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from archc.backends.onnx.precision.dtypes import CAST, HALVES, dtypes
+from archc.backends.onnx.precision.half.table import MOVERS
+from archc.backends.onnx.program import OnnxNode, Program
+
+UNIT = {"float16": 2**-11, "bfloat16": 2**-8}  # the largest relative error of one rounding to nearest
+
+
+def tolerance(program: Program) -> float:
+    """The largest max|a - b| / max|b| of an output that rounding alone explains; 0 where nothing is half precision.
+
+    Each rounding is off by u at most, and those along a path through the network add up as a random walk does: n of
+    them by u·√n. A node rounds its result, and once more its weights. No less than 4 u is allowed, which is 2e-3 for
+    fp16 and 1.6e-2 for bf16. The program must be in order.
+    """
+    types = dtypes(program)
+    unit = max((UNIT[t] for t in types.values() if t in HALVES), default=0.0)
+    walked: dict[str, int] = {}
+    for node in program.nodes:
+        before = max((walked.get(tensor, 0) for tensor in node.inputs), default=0)
+        walked.update(dict.fromkeys(node.outputs, before + _roundings(program, node, types)))
+    return unit * max(4.0, sqrt(max(walked.values(), default=0)))
+
+
+def _roundings(program: Program, node: OnnxNode, types: dict[str, str]) -> int:
+    rounded = [t for t in node.outputs if types.get(t) in HALVES]
+    if not rounded or node.op_type in MOVERS:
+        return 0
+    weights = any(program.is_constant(t) and types.get(t) in HALVES for t in node.inputs)
+    return 1 + (weights and node.op_type != CAST)
