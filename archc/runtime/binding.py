@@ -56,7 +56,7 @@ class _Replay:
         self._binding.synchronize_inputs()
         self._raw.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()
-        return [_on_cpu(value) for value in self._outputs.values()]
+        return [on_cpu(value) for value in self._outputs.values()]
 
 
 def _empty(like: Any, device: str, device_id: int = 0) -> Any:
@@ -65,7 +65,8 @@ def _empty(like: Any, device: str, device_id: int = 0) -> Any:
     return ort.OrtValue.ortvalue_from_shape_and_type(like.shape(), like.element_type(), device, device_id)
 
 
-def _on_cpu(value: Any) -> Any:
+def on_cpu(value: Any) -> Any:
+    """An OrtValue of the same numbers in the CPU's memory."""
     copy = _empty(value, "cpu")
     copy.update_inplace(value)
     return copy

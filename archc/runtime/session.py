@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archc.runtime.binding import Replays
+from archc.runtime.binding import Replays, on_cpu
 from archc.runtime.devices import CPU, CUDA, DEVICES, PROVIDERS, DeviceError
 from archc.runtime.errors import ModelError
 from archc.runtime.settings import CudaSettings, Settings, SettingsError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from archc.runtime.ort import Placed, TensorInfo
 
 __all__ = ["CudaSettings", "ProfileWarning", "Session", "Settings", "SettingsError", "open_session", "session"]
+
+
+_OF_CUDA = re.compile(r"CUDA failure|CUDNN failure|CUBLAS failure|cuda_execution_provider")  # in onnxruntime's messages
 
 
 class ProfileWarning(UserWarning):
@@ -48,7 +52,7 @@ class Session:
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Input → array to output → array. A bfloat16 tensor is given and taken as float32.
 
-        Raises ModelError where the arrays are not what the model takes, or the run fails.
+        Raises ModelError where the arrays are not what the model takes, or the run fails; DeviceError where CUDA does.
         """
         from archc.runtime import ort, tensors
 
@@ -56,7 +60,10 @@ class Session:
         try:
             values = self._run(arrays)
         except Exception as e:  # onnxruntime's classes derive from Exception alone
-            raise ModelError(f"the model fails as it runs: {ort.message(e)}") from e
+            said = ort.message(e)
+            if self.device == CUDA and _OF_CUDA.search(said):
+                raise DeviceError("CUDA fails as the model runs", [said], "archc doctor looks at all it needs") from e
+            raise ModelError(f"the model fails as it runs: {said}") from e
         return dict(zip(self.outputs, values, strict=True))
 
     def _run(self, arrays: Mapping[str, Any]) -> list[Any]:
@@ -67,7 +74,8 @@ class Session:
             return self.raw.run(None, arrays)
         given = {name: tensors.ort_value(ort, array, self.inputs[name]) for name, array in arrays.items()}
         values = self.raw.run_with_ort_values(None, given) if self._graphs is None else self._graphs.run(given)
-        return [tensors.array_of(v, info) for v, info in zip(values, self.outputs.values(), strict=True)]
+        there = [value if value.device_name() == CPU else on_cpu(value) for value in values]
+        return [tensors.array_of(v, info) for v, info in zip(there, self.outputs.values(), strict=True)]
 
     def placement(self) -> dict[str, str]:
         """Node → the execution provider that runs it, as onnxruntime recorded it."""
@@ -120,6 +128,8 @@ def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
         raw = ort.make_session(source, provider, options, settings, strict=False)
         sizes = size_nodes(model)
     except ModelError as e:
+        if device == CUDA and _OF_CUDA.search(e.message):
+            raise DeviceError("CUDA fails", [e.message], "archc doctor looks at all it needs") from e
         raise ModelError(f"{model if isinstance(model, Path) else 'the model'}: {e.message}", e.hint) from e
     if provider not in raw.get_providers():
         raise DeviceError(f"onnxruntime made a session without {provider}", ["what it said stands above"])

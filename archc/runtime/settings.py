@@ -14,6 +14,9 @@ Execution = Literal["sequential", "parallel"]
 ConvSearch = Literal["EXHAUSTIVE", "HEURISTIC", "DEFAULT"]
 
 
+_FIRST = ("device_id", 0)  # what onnxruntime takes by itself
+
+
 class SettingsError(ModelError):
     """Settings that onnxruntime does not have, or values that they do not take."""
 
@@ -42,7 +45,7 @@ class CudaSettings:
     def options(self) -> dict[str, str]:
         """As the provider takes them."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: _text(value) for name, value in given.items() if value is not None}
+        return {name: _text(value) for name, value in given.items() if value is not None and (name, value) != _FIRST}
 
 
 @dataclass(frozen=True)

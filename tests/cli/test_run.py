@@ -212,6 +212,17 @@ def test_cuda_that_is_not_there(archc: Archc, net: Path, golden: Golden, monkeyp
     assert archc("doctor", "--device", "cpu").code == 0
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_images_get_the_labels_that_they_get_on_the_cpu(archc: Archc, net: Path) -> None:
+    if missing := environment().missing():
+        pytest.skip("; ".join(missing))
+    cpu, cuda = (archc("run", net.name, "images", "--device", device, "--format", "json") for device in ("cpu", "cuda"))
+    assert cuda.code == 0, cuda.err
+    for ours, theirs in zip(*(json.loads(said.out)["results"] for said in (cpu, cuda)), strict=True):
+        pairs = zip(ours["top"]["output"], theirs["top"]["output"], strict=True)
+        assert all(a["label"] == b["label"] and a["score"] == pytest.approx(b["score"], abs=1e-3) for a, b in pairs)
+
+
 def archc_process(*args: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-m", "archc", *args], capture_output=True, text=True, env=env, check=False)

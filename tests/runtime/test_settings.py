@@ -61,9 +61,9 @@ def test_what_is_no_setting_is_refused(data: Any, said: str) -> None:
 
 
 def test_cuda_s_options_are_those_that_are_set() -> None:
-    assert CudaSettings().options() == {"device_id": "0"}
+    assert CudaSettings().options() == {} and CudaSettings(device_id=1).options() == {"device_id": "1"}
     given = CudaSettings(prefer_nhwc=True, use_tf32=False, cudnn_conv_algo_search="HEURISTIC", gpu_mem_limit=1 << 30)
     assert given.options() == {
-        "device_id": "0", "prefer_nhwc": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC",
+        "prefer_nhwc": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC",
         "gpu_mem_limit": "1073741824",
     }  # fmt: skip
