@@ -7,7 +7,7 @@ from typing import Any
 import torch as typed_torch
 
 from archc.measurement.rivals.base import Candidate, Case, RivalError
-from archc.measurement.rivals.torch_module import candidate, prepared
+from archc.measurement.rivals.torch_module import candidate, prepared, quiet
 
 torch: Any = typed_torch  # its compile has a type that is half unknown
 
@@ -15,10 +15,11 @@ torch: Any = typed_torch  # its compile has a type that is half unknown
 def candidates(case: Case) -> list[Candidate]:
     """In channels_last, which PyTorch advises for convolutions, for one shape."""
     module, inputs = prepared(case, channels_last=True)
-    compiled = torch.compile(module, dynamic=False)
-    made = candidate(case, "torch.compile", "torch-compile", compiled, inputs)
     try:
-        made.run()  # it compiles now
+        with quiet():
+            compiled = torch.compile(module, dynamic=False)
+            made = candidate(case, "torch.compile", "torch-compile", compiled, inputs)
+            made.run()  # it compiles now
     except Exception as e:
         raise RivalError(f"torch.compile failed: {_first_line(e)}") from e
     return [made]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +14,7 @@ import torch as typed_torch
 from archc.measurement.binding import Bound
 from archc.measurement.inputs import Array
 from archc.measurement.rivals.base import Candidate, Case, RivalError
-from archc.measurement.rivals.torch_module import check_inputs
+from archc.measurement.rivals.torch_module import check_inputs, quiet
 from archc.runtime.session import Settings, open_session
 
 torch: Any = typed_torch  # of both, some functions have types that are half unknown
@@ -39,7 +35,7 @@ def export(case: Case, path: Path, *, dynamo: bool) -> Path:
     inputs = tuple(torch.from_numpy(array.astype("float32")) for array in case.inputs.values())
     names: dict[str, Any] = {"input_names": list(case.inputs), "output_names": list(case.outputs)}
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             torch.onnx.export(module, inputs, str(path), dynamo=dynamo, **names)
             if slims():
                 _slim(path)
@@ -72,16 +68,3 @@ def _as(array: Array) -> Array:
 def _slim(path: Path) -> None:
     slim: Any = import_module("onnxslim").slim
     onnx.save_model(slim(str(path)), str(path))
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None, None, None]:
-    """Exporters and onnxslim report their progress and what they will deprecate."""
-    level, said = logging.root.manager.disable, io.StringIO()
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import torch as typed_torch
@@ -63,3 +67,16 @@ def named(result: Any, names: Sequence[str]) -> dict[str, Array]:
     """What a module gave, by the names of the model's outputs: a tensor, several in order, or a mapping."""
     tensors: list[Any] = [result] if isinstance(result, Tensor) else list(getattr(result, "values", lambda: result)())
     return {name: t.detach().float().cpu().numpy() for name, t in zip(names, tensors, strict=True)}
+
+
+@contextlib.contextmanager
+def quiet() -> Generator[None, None, None]:
+    """Compilers and exporters report their progress, and what their libraries will deprecate."""
+    level, said = logging.root.manager.disable, io.StringIO()
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
