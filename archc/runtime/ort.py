@@ -42,6 +42,9 @@ _PLAIN: tuple[tuple[str, str, str | None], ...] = (
      "a model and its file of weights stay together"),
     (r"escapes model directory|Absolute path not allowed", "it wants weights from outside its folder", None),
     (r"out of bounds or can not be read in full", "its file of weights is cut short", "build it again"),
+    (r"Could not find an implementation for (\w+)\((\d+)\) node with name '(.*?)'",
+     "onnxruntime has no kernel here for {} of opset {} with the types of node `{}`",
+     "a model built for another device runs there alone, as cuda-bf16 does"),
     (r"(?i:protobuf parsing failed)", "no ONNX model, or a broken one", None),
 )  # fmt: skip
 

@@ -106,6 +106,12 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         open_session(written(tmp_path, channel_means()[:-9]))
 
 
+def test_a_model_for_another_device_says_which_node_has_no_kernel_here() -> None:
+    data = model([helper.make_node("Tanh", ["x"], ["y"], name="wave")], *[{n: (BFLOAT16, ["N"])} for n in "xy"])
+    with pytest.raises(ModelError, match=r"no kernel here for Tanh of opset \d+ with the types of node `wave`"):
+        open_session(data)
+
+
 def external(folder: Path, location: str) -> Path:
     """A model whose one weight, of 12 bytes, lies in another file."""
     data = model(
