@@ -97,6 +97,8 @@ class Search:
                 runners[value.text] = self._checked(settings)
             except (ModelError, DeviceError) as e:
                 problems[value.text] = str(e)
+        if len(runners) == 1:
+            return best, [Trial(option.name, name, problem=problem) for name, problem in problems.items()]
         found = compare(runners, rounds=self._rounds)
         ratios = {name: found.ratio(name, "", confidence=CONFIDENCE) for name in runners if name}
         winners = sorted((name for name, ratio in ratios.items() if wins(ratio)), key=lambda name: ratios[name].median)
