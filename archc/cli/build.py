@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from archc.backends.onnx.calibration import LIMIT, METHODS
 from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
 from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
@@ -20,7 +21,8 @@ from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 
 FOR_ONNX = {
     "profile": "--profile", "only": "--passes", "without": "--no-pass", "io": "--io", "keep_fp32": "--keep-fp32",
-    "preprocess": "--with-preprocess", "topk": "--with-topk",
+    "preprocess": "--with-preprocess", "topk": "--with-topk", "calibrate": "--calibrate",
+    "calibrate_method": "--calibrate-method", "calibrate_limit": "--calibrate-limit", "reduce_range": "--reduce-range",
 }  # fmt: skip
 
 
@@ -67,6 +69,24 @@ FOR_ONNX = {
     "--with-topk", "topk", type=click.IntRange(min=1), is_flag=False, flag_value=5, metavar="[K]",
     help="The ONNX gives `scores` and `classes` of the K best classes (5), in place of the logits.",
 )  # fmt: skip
+@click.option(
+    "--calibrate", metavar="folder:PATH|FILE.npy|random",
+    help="What int8 measures its ranges on: images, which the spec's `preprocess` prepares, or arrays of N x C x H x W "
+    "that are prepared; `random` is to try.",
+)  # fmt: skip
+@click.option(
+    "--calibrate-method", type=click.Choice(METHODS),
+    help="What the ranges reach over: all that was seen (minmax, the default), or less of it and finer.",
+)  # fmt: skip
+@click.option(
+    "--calibrate-limit", type=click.IntRange(min=1), metavar="N",
+    help=f"How many samples at most, spread evenly over what there is ({LIMIT}).",
+)  # fmt: skip
+@click.option(
+    "--reduce-range",
+    is_flag=True,
+    help="int8 weights of 7 bits, for x86 CPUs without VNNI, on which sums of products would saturate.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say what each pass did.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")
 @network_options
@@ -84,6 +104,10 @@ def command(
     keep_fp32: tuple[str, ...],
     preprocess: bool,
     topk: int | None,
+    calibrate: str | None,
+    calibrate_method: str | None,
+    calibrate_limit: int | None,
+    reduce_range: bool,
     verbose: bool,
     check: bool,
     partial: bool,
@@ -101,7 +125,8 @@ def command(
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
     export = {
         "profile": profile, "only": _listed(only), "without": without, "io": io, "keep_fp32": keep_fp32,
-        "preprocess": preprocess, "topk": topk,
+        "preprocess": preprocess, "topk": topk, "calibrate": calibrate, "calibrate_method": calibrate_method,
+        "calibrate_limit": calibrate_limit, "reduce_range": reduce_range,
     }  # fmt: skip
     if "onnx" not in targets and (needless := _chosen(FOR_ONNX)):
         raise click.UsageError(f"{needless[0]} speaks of --to onnx")

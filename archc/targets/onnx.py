@@ -44,7 +44,9 @@ def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
 
 
 def _notes(report: OnnxReport, options: Options) -> list[str]:
-    return [*(_done(report.passes) if options.verbose else ()), *_on_weights(report, options)]
+    done = _done(report.passes) if options.verbose else ()
+    said = [line for one in report.passes if one.report for line in one.report.lines()]
+    return [*done, *said, *_on_weights(report, options)]
 
 
 def _done(passes: Sequence[Applied]) -> list[str]:

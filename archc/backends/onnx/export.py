@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archc.backends.onnx import passes
+from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.precision.types import FP32_IO, InOut
 from archc.backends.onnx.profiles import Profile, profile
 from archc.diagnostics.diagnostic import RequestError
@@ -18,7 +20,7 @@ class Export:
     """A target's profile, and the passes that run: the profile's, or those that the caller chose.
 
     ``io`` are the types of inputs and outputs. The layers whose paths match a pattern of ``keep_fp32`` stay in fp32.
-    ``preprocess`` and ``topk`` ask for what goes into the model beside the network.
+    ``preprocess`` and ``topk`` ask for what goes into the model beside the network. ``calibration`` is that of int8.
     """
 
     profile: Profile
@@ -27,6 +29,7 @@ class Export:
     keep_fp32: tuple[str, ...] = ()
     preprocess: bool = False
     topk: int | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def of(
@@ -39,12 +42,17 @@ class Export:
         keep_fp32: Sequence[str] = (),
         preprocess: bool = False,
         topk: int | None = None,
+        calibrate: str | os.PathLike[str] | None = None,
+        calibrate_method: str | None = None,
+        calibrate_limit: int | None = None,
+        reduce_range: bool = False,
     ) -> Export:
         """The profile of that name, with these passes only, and without those.
 
         ``io`` is the type of inputs and outputs (``fp32``, ``fp16``, ``bf16``), or that of inputs and that of outputs
         with a comma between. With ``preprocess`` the model takes images of any size, with ``topk`` it gives the best so
-        many classes and their scores. Raises RequestError.
+        many classes and their scores. ``calibrate`` is the ``source`` of an int8 ``Calibration``, and what follows its
+        other fields. Raises RequestError.
         """
         chosen = profile(profile_name)
         known = passes.names()
@@ -59,7 +67,10 @@ class Export:
         kept = tuple(name for name in names if name not in without)
         if topk is not None and topk < 1:
             raise RequestError(f"--with-topk {topk}: at least one class must be given")
-        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk)
+        calibration = Calibration.of(calibrate, calibrate_method, calibrate_limit, reduce_range)
+        if calibration is not None and chosen.precision != "int8":
+            raise RequestError(f"--calibrate: nothing is to be calibrated in the profile `{chosen.name}`")
+        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -71,6 +82,7 @@ class Export:
             "keep_fp32": list(self.keep_fp32) or None,
             "preprocess": self.preprocess or None,
             "topk": self.topk,
+            **(self.calibration.arguments if self.calibration else {}),
         }
         return {name: value for name, value in given.items() if value is not None}
 

@@ -61,7 +61,7 @@ def build(
     applied = [run_on_layers(one, layers) for one in rewrites if isinstance(one, LayerPass)]
     program, names = lower(layers)
     applied += [run_on_program(one, program) for one in rewrites if isinstance(one, ProgramPass)]
-    applied += [run_on_program(one, program) for one in conversions(export)]
+    applied += [run_on_program(one, program) for one in conversions(graph, export)]
     applied += [run_on_program(one, program) for one in embedding(graph, export)]  # over the network as it stands
     applied += [run_on_program(one, program) for one in declarations(export)]
     program.metadata = written(graph, f"random, seed {seed}" if loaded is None else loaded.origin, export)

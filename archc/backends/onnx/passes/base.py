@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from archc.backends.onnx.lower import Layers
 from archc.backends.onnx.program import Program
@@ -21,12 +21,21 @@ class Change:
     what: str
 
 
+class Report(Protocol):
+    """What is to be said of a pass's work in every build."""
+
+    def lines(self) -> Sequence[str]:
+        """For people."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """A pass that ran, and all that it did."""
 
     name: str
     changes: tuple[Change, ...]
+    report: Report | None = None
 
 
 class PassError(Exception):
@@ -61,6 +70,7 @@ class ProgramPass:
     summary: ClassVar[str]
     requires: ClassVar[tuple[Contract, ...]] = ()
     ensures: ClassVar[tuple[Contract, ...]] = ()
+    report: Report | None = None  # set by ``run``, where there is something to say
 
     def run(self, program: Program) -> list[Change]:
         """Rewrite in place; the nodes need not be in order afterwards."""
@@ -82,7 +92,7 @@ def run_on_program(one: ProgramPass, program: Program) -> Applied:
     changes = one.run(program)
     program.settle()
     _hold(one, "after it", (valid, *one.ensures), program)
-    return Applied(one.name, tuple(changes))
+    return Applied(one.name, tuple(changes), one.report)
 
 
 def _hold(one: ProgramPass, when: str, contracts: Sequence[Contract], program: Program) -> None:

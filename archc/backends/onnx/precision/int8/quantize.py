@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.model import model_of
-from archc.backends.onnx.passes.base import Change, ProgramPass
+from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
 from archc.backends.onnx.precision.int8 import rules
 from archc.backends.onnx.precision.int8.alone import alone
@@ -17,50 +18,25 @@ from archc.backends.onnx.precision.int8.evaluate import Sample
 from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
-from archc.backends.onnx.precision.int8.ranges import METHODS
+from archc.backends.onnx.precision.int8.report import Int8Report
 from archc.backends.onnx.precision.int8.samples import Samples
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
-from archc.diagnostics.errors.suggest import did_you_mean
 from archc.runtime.session import open_session
-
-LIMIT = 128  # samples
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """On what to calibrate, and how: the arguments of ``--calibrate`` and of the options beside it.
-
-    ``reduce_range`` gives weights 7 bits: without VNNI, x86 adds two products of u8 and s8 in 16 bits, and saturates.
-    """
-
-    source: str
-    method: str = "minmax"
-    limit: int = LIMIT
-    reduce_range: bool = False
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            hint = did_you_mean(self.method, METHODS) or f"methods: {', '.join(METHODS)}"
-            raise RequestError(f"--calibrate-method: there is no method `{self.method}`", hint)
-        if self.limit < 1:
-            raise RequestError(f"--calibrate-limit: {self.limit} samples are too few")
 
 
 @dataclass
 class QuantizeInt8(ProgramPass):
     """Rounds weights and activations to 8 bits, as onnxruntime's integer kernels compute on x86.
 
-    ``preprocess`` is the spec's. After ``run``, ``samples`` holds what it was calibrated on, and ``report`` what it
-    costs there.
+    ``preprocess`` is the spec's. After ``run``, ``report`` says what it costs on the samples of the calibration.
     """
 
     calibration: Calibration
     preprocess: Mapping[str, Any]
     keep_fp32: Sequence[str] = ()
-    samples: Samples | None = None
-    report: ErrorReport | None = field(default=None, init=False)
+    report: Report | None = field(default=None, init=False)
 
     name = "quantize-int8"
     summary = "activations become u8 by tensor, weights s8 by channel, for onnxruntime's integer kernels"
@@ -71,11 +47,12 @@ class QuantizeInt8(ProgramPass):
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
         if not made.nodes:
             raise RequestError("there is nothing in the network that 8-bit integers could compute")
-        self.samples = self.samples or Samples(
-            self.calibration.source, self.calibration.limit, _inputs_alone(program), self.preprocess
-        )
+        samples = Samples(self.calibration, _inputs_alone(program), self.preprocess)
+        integers = dict.fromkeys(node.layer for node in (*made.nodes, *made.clips))
+        fp32 = dict.fromkeys(node.layer for node in program.nodes if node.layer not in integers)
         changes = [Change(node.layer, f"{node.op_type} in 8 bits") for node in made.nodes]
-        self.report = quantize(made, self.samples, self.calibration)
+        errors = quantize(made, samples, self.calibration)
+        self.report = Int8Report(self.calibration, errors, len(integers), tuple(fp32), tuple(samples.refused))
         return changes
 
 
