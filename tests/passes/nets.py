@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,18 +144,18 @@ def same_tensors(before: Program, after: Program, tolerance: float = TOLERANCE) 
     """Tensors of one name have the same numbers: layers can still be compared by name."""
     kept = [name for name in before.types if name in after.types and name not in before.outputs]
     feeds = feeds_of(before, 2, seed=2)
-    found, wanted = (run(_exposed(program, kept), feeds) for program in (after, before))
+    found, wanted = (run(exposed(program, kept), feeds) for program in (after, before))
     for name in kept:
         assert difference(found[name], wanted[name]) <= tolerance, name
 
 
-def _exposed(program: Program, tensors: Sequence[str]) -> Program:
+def exposed(program: Program, tensors: Iterable[str]) -> Program:
+    """A copy that gives these tensors as well."""
     outputs = {**program.outputs, **{name: program.types[name] for name in tensors}}
-    copy = Program(
-        program.nodes, program.initializers.values(), program.inputs, outputs, program.types, program.opsets[""]
-    )
-    copy.settle()
-    return copy
+    nodes, initializers = program.copy().nodes, program.initializers.values()
+    made = Program(nodes, initializers, program.inputs, outputs, program.types, program.opsets[""])
+    made.settle()
+    return made
 
 
 def types_of(program: Program) -> list[str]:

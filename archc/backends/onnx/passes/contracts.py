@@ -31,3 +31,14 @@ def no_norm_of_maps(program: Program) -> list[str]:
     """No batch norm with fixed numbers is over a map, of four axes."""
     norms = (n for n in program.of_type("BatchNormalization") if len(program.shape(n.outputs[0]) or ()) == 4)
     return [f"`{n.name}` is a batch norm" for n in norms if all(map(program.is_constant, n.inputs[1:]))]
+
+
+def no_foldable_norm(program: Program) -> list[str]:
+    """No batch norm is left that a convolution or linear layer feeds alone."""
+    found: list[str] = []
+    for norm in program.of_type("BatchNormalization"):
+        before = program.producer(norm.inputs[0])
+        alone = before is not None and program.only_consumer(norm.inputs[0]) is norm
+        if before is not None and alone and before.op_type in ("Conv", "ConvTranspose", "Gemm"):
+            found.append(f"`{norm.name}` would go into `{before.name}`")
+    return found
