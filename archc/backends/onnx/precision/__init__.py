@@ -13,34 +13,35 @@ if TYPE_CHECKING:
     from archc.backends.onnx.export import Export
 
 
-def _fp16(graph: Graph, export: Export) -> ProgramPass:
+def _fp16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Fp16
 
-    return Fp16(export.profile.provider, export.keep_fp32)
+    return [Fp16(export.profile.provider, export.keep_fp32)]
 
 
-def _bf16(graph: Graph, export: Export) -> ProgramPass:
+def _bf16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Bf16
+    from archc.backends.onnx.precision.half.forms import PoolForms
 
-    return Bf16(export.profile.provider, export.keep_fp32)
+    return [PoolForms(), Bf16(export.profile.provider, export.keep_fp32)]
 
 
-def _int8(graph: Graph, export: Export) -> ProgramPass:
+def _int8(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.calibration import HINT
     from archc.backends.onnx.precision.int8.quantize import QuantizeInt8
 
     if export.calibration is None:
         raise RequestError(f"the profile `{export.profile.name}` is to be calibrated on images", HINT)
-    return QuantizeInt8(export.calibration, graph.preprocess, export.keep_fp32)
+    return [QuantizeInt8(export.calibration, graph.preprocess, export.keep_fp32)]
 
 
-_KINDS: dict[str, Callable[[Graph, Export], ProgramPass]] = {"fp16": _fp16, "bf16": _bf16, "int8": _int8}
+_KINDS: dict[str, Callable[[Graph, Export], list[ProgramPass]]] = {"fp16": _fp16, "bf16": _bf16, "int8": _int8}
 
 
-def conversions(graph: Graph, export: Export) -> Iterator[ProgramPass]:
-    """The pass that lets the network compute in the profile's precision; none for fp32. Raises RequestError."""
-    if (made := _KINDS.get(export.profile.precision)) is not None:
-        yield made(graph, export)
+def conversions(graph: Graph, export: Export) -> list[ProgramPass]:
+    """The passes that let the network compute in the profile's precision; none for fp32. Raises RequestError."""
+    made = _KINDS.get(export.profile.precision)
+    return [] if made is None else made(graph, export)
 
 
 def declarations(export: Export) -> Iterator[ProgramPass]:

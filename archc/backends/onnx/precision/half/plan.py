@@ -10,7 +10,7 @@ import onnx
 from archc.backends.onnx.precision.dtypes import CAST, Signature, bound, dtypes, signature
 from archc.backends.onnx.precision.half.table import MOVERS, SINGLE, SQUARE, Single
 from archc.backends.onnx.precision.half.weights import Loss, Narrowing
-from archc.backends.onnx.precision.types import FLOAT
+from archc.backends.onnx.precision.types import FLOAT, SHORT
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.runtime.kernels import supports
 
@@ -34,7 +34,11 @@ def plan(program: Program, dtype: str, provider: str | None, kept: set[str], nar
         parameters = _parameters(program, node, found, here, dtype, provider)
         reason = "kept by --keep-fp32" if node.layer in kept else _overflow(node, found, parameters, program, narrowing)
         if reason is None and not parameters:
-            reason = f"no {dtype} kernel in {provider}"
+            reason = (
+                f"no {SHORT[dtype]} kernel in {provider}"
+                if provider
+                else f"ONNX has no {node.op_type} in {SHORT[dtype]}"
+            )
         if reason is None:
             made.halves[node] = parameters
         else:

@@ -12,7 +12,7 @@ UNIT = {"float16": 2**-11, "bfloat16": 2**-8}  # the largest relative error of o
 
 
 def tolerance(program: Program) -> float:
-    """The largest max|a - b| / max|b| of an output that rounding alone explains; 0 where nothing is half precision.
+    """The largest ‖a − b‖ / ‖b‖ of an output that rounding alone explains; 0 where nothing is half precision.
 
     Each rounding is off by u at most, and those along a path through the network add up as a random walk does: n of
     them by u·√n. A node rounds its result, and once more its weights. No less than 4 u is allowed, which is 2e-3 for
