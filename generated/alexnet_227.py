@@ -3,7 +3,7 @@
 Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, 2014, arXiv 1404.5997 (alexnet);
 Krizhevsky, Sutskever and Hinton, NIPS 2012, without its two groups (alexnet_227)
 
-Written by archc 0.1.0 from specs/models/alexnet.yaml:alexnet_227 (sha256 e5f5d45787f9).
+Written by archc 0.1.0 from specs/models/alexnet.yaml:alexnet_227 (sha256 692e6de19c6e).
 Edit the spec, not this file.
 """
 

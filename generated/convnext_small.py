@@ -2,7 +2,7 @@
 
 Liu et al., A ConvNet for the 2020s, CVPR 2022, section 2 and table 9
 
-Written by archc 0.1.0 from specs/models/convnext.yaml:convnext_small (sha256 122f59f50381).
+Written by archc 0.1.0 from specs/models/convnext.yaml:convnext_small (sha256 649550cc4aaa).
 Edit the spec, not this file.
 """
 

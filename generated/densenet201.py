@@ -2,7 +2,7 @@
 
 Huang et al., Densely Connected Convolutional Networks, CVPR 2017, table 1
 
-Written by archc 0.1.0 from specs/models/densenet.yaml:densenet201 (sha256 2268f8636351).
+Written by archc 0.1.0 from specs/models/densenet.yaml:densenet201 (sha256 7e98e002dc55).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 Tan and Le, EfficientNet, Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019, tables 1 and 2;
 resolutions and batch norms as in torchvision
 
-Written by archc 0.1.0 from specs/models/efficientnet.yaml:efficientnet_b3 (sha256 ab5cfffe46cb).
+Written by archc 0.1.0 from specs/models/efficientnet.yaml:efficientnet_b3 (sha256 7f50b30f85ef).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 Tan and Le, EfficientNetV2, Smaller Models and Faster Training, ICML 2021, table 4; M and L as in the authors'
 repository
 
-Written by archc 0.1.0 from specs/models/efficientnet_v2.yaml:efficientnet_v2_s (sha256 25db2bcac167).
+Written by archc 0.1.0 from specs/models/efficientnet_v2.yaml:efficientnet_v2_s (sha256 92d1355a4aef).
 Edit the spec, not this file.
 """
 

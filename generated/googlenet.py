@@ -2,7 +2,7 @@
 
 Szegedy et al., Going Deeper with Convolutions, CVPR 2015, table 1; batch norm and 3 x 3 for 5 x 5 as in torchvision
 
-Written by archc 0.1.0 from specs/models/googlenet.yaml:googlenet (sha256 2d0e0673a299).
+Written by archc 0.1.0 from specs/models/googlenet.yaml:googlenet (sha256 93801a726f4f).
 Edit the spec, not this file.
 """
 

@@ -2,7 +2,7 @@
 
 Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, table 1
 
-Written by archc 0.1.0 from specs/models/inception_v3.yaml:inception_v3 (sha256 c358ccb4390a).
+Written by archc 0.1.0 from specs/models/inception_v3.yaml:inception_v3 (sha256 f80e3534cc91).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 Tan et al., MnasNet, Platform-Aware Neural Architecture Search for Mobile, CVPR 2019, arXiv 1807.11626; the stacks
 as in torchvision
 
-Written by archc 0.1.0 from specs/models/mnasnet.yaml:mnasnet0_75 (sha256 6a7bf75b7aa3).
+Written by archc 0.1.0 from specs/models/mnasnet.yaml:mnasnet0_75 (sha256 5cb468c4474a).
 Edit the spec, not this file.
 """
 

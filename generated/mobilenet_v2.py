@@ -2,7 +2,7 @@
 
 Sandler et al., MobileNetV2, Inverted Residuals and Linear Bottlenecks, CVPR 2018, table 2
 
-Written by archc 0.1.0 from specs/models/mobilenet_v2.yaml:mobilenet_v2 (sha256 c0087d8b3614).
+Written by archc 0.1.0 from specs/models/mobilenet_v2.yaml:mobilenet_v2 (sha256 18fc1c7b97b2).
 Edit the spec, not this file.
 """
 

@@ -2,7 +2,7 @@
 
 Howard et al., Searching for MobileNetV3, ICCV 2019, tables 1 and 2
 
-Written by archc 0.1.0 from specs/models/mobilenet_v3.yaml:mobilenet_v3_small (sha256 bb7a7a7c848e).
+Written by archc 0.1.0 from specs/models/mobilenet_v3.yaml:mobilenet_v3_small (sha256 838df3986203).
 Edit the spec, not this file.
 """
 

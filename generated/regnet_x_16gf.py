@@ -2,7 +2,7 @@
 
 Radosavovic et al., Designing Network Design Spaces, CVPR 2020, equations 2 to 4, figures 15 and 16
 
-Written by archc 0.1.0 from specs/models/regnet.yaml:regnet_x_16gf (sha256 eb6f07cefe77).
+Written by archc 0.1.0 from specs/models/regnet.yaml:regnet_x_16gf (sha256 2d3237172227).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1; Xie et al., Aggregated Residual
 Transformations, CVPR 2017; Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016
 
-Written by archc 0.1.0 from specs/models/resnet.yaml:resnext101_32x8d (sha256 46353fa1f239).
+Written by archc 0.1.0 from specs/models/resnet.yaml:resnext101_32x8d (sha256 9c0af5b7b054).
 Edit the spec, not this file.
 """
 

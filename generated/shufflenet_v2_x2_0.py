@@ -2,7 +2,7 @@
 
 Ma et al., ShuffleNet V2, Practical Guidelines for Efficient CNN Architecture Design, ECCV 2018, table 5
 
-Written by archc 0.1.0 from specs/models/shufflenet_v2.yaml:shufflenet_v2_x2_0 (sha256 d927602e2986).
+Written by archc 0.1.0 from specs/models/shufflenet_v2.yaml:shufflenet_v2_x2_0 (sha256 5f271278d21d).
 Edit the spec, not this file.
 """
 

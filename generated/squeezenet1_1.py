@@ -2,7 +2,7 @@
 
 Iandola et al., SqueezeNet, 2016, arXiv 1602.07360, table 1; 1.1 from the authors' repository
 
-Written by archc 0.1.0 from specs/models/squeezenet.yaml:squeezenet1_1 (sha256 d5baa6fe00b7).
+Written by archc 0.1.0 from specs/models/squeezenet.yaml:squeezenet1_1 (sha256 9fc3fb50c4ec).
 Edit the spec, not this file.
 """
 

@@ -3,7 +3,7 @@
 Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015,
 configurations A, B, D and E
 
-Written by archc 0.1.0 from specs/models/vgg.yaml:vgg19 (sha256 42e1681e14c2).
+Written by archc 0.1.0 from specs/models/vgg.yaml:vgg19 (sha256 143b9b755e40).
 Edit the spec, not this file.
 """
 

@@ -1,4 +1,4 @@
-"""`preprocess` is what torchvision's weights of a network ask for: sizes, interpolation, means and deviations."""
+"""`preprocess` and `labels` are what torchvision's weights of a network ask for, and what they call the classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ models = import_torchvision().models
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_preprocess_is_torchvision_s(name: str) -> None:
+def test_preprocess_and_labels_are_torchvision_s(name: str) -> None:
     graph = archc.compile(name).graph
     (image,) = graph.inputs.values()
     given = graph.preprocess
@@ -22,3 +22,4 @@ def test_preprocess_is_torchvision_s(name: str) -> None:
         {"resize": t.resize_size[0], "interpolation": t.interpolation.value} for t in transforms
     ]
     assert (given["mean"], given["std"], given["color"]) == (transforms[0].mean, transforms[0].std, "rgb")
+    assert graph.labels == {"logits": models.get_model_weights(name).DEFAULT.meta["categories"]}
