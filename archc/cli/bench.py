@@ -11,13 +11,27 @@ import click
 
 from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
-from archc.cli.options import compile_network, load_weights, network_options, weights_options
+from archc.cli.options import (
+    compile_network,
+    given_options,
+    load_weights,
+    name_list,
+    network_options,
+    weights_options,
+)  # fmt: skip
 from archc.runtime.devices import CPU, DEVICES
 
 if TYPE_CHECKING:
     from archc.measurement.bench import Plan
     from archc.measurement.subject import Subject
 
+_OF_SPEC = {
+    "settings": "--set",
+    "profile": "--profile",
+    "only": "--passes",
+    "without": "--no-pass",
+    "calibrate": "--calibrate",
+}
 RIVALS = ("torch", "torch-compile", "torch-export", "openvino")
 
 
@@ -45,6 +59,12 @@ def batches(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]
 @click.option(
     "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
     help="The target that SPEC is written for.",
+)  # fmt: skip
+@click.option("--passes", "only", metavar="A,B", help="Of SPEC: run these passes alone, not the profile's.")
+@click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Of SPEC: leave out a pass; may be repeated.")
+@click.option(
+    "--calibrate", metavar="folder:PATH|FILE.npy|random",
+    help="Of SPEC in int8: what its ranges are measured on; else random, which does for speed.",
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
@@ -97,22 +117,25 @@ def _plan(
 
 
 def _subject(
-    what: str, folder: Path, *, weights: Path | None, seed: int, profile: str, partial: bool, ema: bool,
-    other_structure: bool, **changes: Any,
+    what: str, folder: Path, *, weights: Path | None, seed: int, profile: str, only: str | None,
+    without: tuple[str, ...], calibrate: str | None, partial: bool, ema: bool, other_structure: bool, **changes: Any,
 ) -> tuple[Subject, dict[str | None, list[int]]]:  # fmt: skip
     """What is to be measured, and the sizes of its inputs that are asked for and not fixed in it."""
     from archc.measurement.subject import of_model, of_network
 
     if Path(what).suffix == ".onnx":
-        if changes["settings"] or profile != "portable":
-            raise click.UsageError(f"--set and --profile speak of a SPEC; {what} is a model")
+        if needless := given_options(_OF_SPEC):
+            raise click.UsageError(f"{needless[0]} speaks of a SPEC; {what} is a model")
         return of_model(Path(what), weights), dict(changes["inputs"])
     network, loaded = compile_network(what, **changes), None
     if weights is not None:
         how = {"partial": partial, "ema": ema, "other_structure": other_structure}
         loaded = load_weights(network, weights, seed=seed, **how)
         network = loaded.network
-    return of_network(network, loaded, folder, seed, profile=profile), {}
+    export: dict[str, Any] = {"profile": profile, "only": name_list(only), "without": without}
+    if PROFILES[profile].precision == "int8":
+        calibrate = calibrate or "random"
+    return of_network(network, loaded, folder, seed, calibrate=calibrate, **export), {}
 
 
 def _say(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from filecmp import cmp
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,12 +10,19 @@ from time import perf_counter
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from archc.backends.onnx.calibration import LIMIT, METHODS
 from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
-from archc.cli.options import byte_count, compile_network, load_weights, network_options, weights_options
+from archc.cli.options import (
+    byte_count,
+    compile_network,
+    given_options,
+    load_weights,
+    name_list,
+    network_options,
+    weights_options,
+)  # fmt: skip
 from archc.network import Network
 from archc.targets import DEFAULT, Options, TargetError, Written, load, names
 
@@ -124,11 +131,11 @@ def command(
     if not weights and (needless := [name for name, asked in how.items() if asked]):
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
     export = {
-        "profile": profile, "only": _listed(only), "without": without, "io": io, "keep_fp32": keep_fp32,
+        "profile": profile, "only": name_list(only), "without": without, "io": io, "keep_fp32": keep_fp32,
         "preprocess": preprocess, "topk": topk, "calibrate": calibrate, "calibrate_method": calibrate_method,
         "calibrate_limit": calibrate_limit, "reduce_range": reduce_range,
     }  # fmt: skip
-    if "onnx" not in targets and (needless := _chosen(FOR_ONNX)):
+    if "onnx" not in targets and (needless := given_options(FOR_ONNX)):
         raise click.UsageError(f"{needless[0]} speaks of --to onnx")
     network = compile_network(spec, **changes)
     loaded = None
@@ -141,16 +148,6 @@ def command(
     _report([_write(network, name, out, options) for name in targets])
     click.echo(f"in {perf_counter() - start:.1f} s")
     return 0
-
-
-def _chosen(options: Mapping[str, str]) -> list[str]:
-    """Those of the options that the caller gave."""
-    source = click.get_current_context().get_parameter_source
-    return [flag for name, flag in options.items() if source(name) is ParameterSource.COMMANDLINE]
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [name for part in text.split(",") if (name := part.strip())]
 
 
 def _write(network: Network, name: str, out: Path, options: Options) -> Written:

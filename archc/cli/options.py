@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from archc.diagnostics.diagnostic import Diagnostic
@@ -42,6 +43,17 @@ def byte_count(text: str) -> int:
         raise click.BadParameter(f"{text!r} is no size such as 1000, 64Mi or 2G")
     number, unit = match[1], match[2] or " "
     return int(float(number) * (1024 if unit.endswith("i") else 1000) ** " KMGT".index(unit[0]))
+
+
+def name_list(text: str | None) -> list[str] | None:
+    """``a,b`` as names; None where the option is not given."""
+    return None if text is None else [name for part in text.split(",") if (name := part.strip())]
+
+
+def given_options(options: Mapping[str, str]) -> list[str]:
+    """The flags of those options (parameter → flag) that the caller wrote."""
+    source = click.get_current_context().get_parameter_source
+    return [flag for name, flag in options.items() if source(name) is ParameterSource.COMMANDLINE]
 
 
 def read_value(text: str, name: str) -> Any:

@@ -39,11 +39,12 @@ def agreement(found: Mapping[str, Array], wanted: Mapping[str, Array], allowed: 
     """How far outputs are from those wanted. Outputs of other names, or of other shapes, are infinitely far."""
     if list(found) != list(wanted):
         return Agreement(np.inf, allowed)
-    errors = [_error(found[name], array) for name, array in wanted.items()]
+    errors = [relative_error(found[name], array) for name, array in wanted.items()]
     return Agreement(max(errors, default=0.0), allowed)
 
 
-def _error(found: Array, wanted: Array) -> float:
+def relative_error(found: Array, wanted: Array) -> float:
+    """max |found − wanted| / max |wanted|, in float64; infinite where shapes differ or something is no number."""
     if found.shape != wanted.shape:
         return np.inf
     a, b = found.astype(np.float64), wanted.astype(np.float64)

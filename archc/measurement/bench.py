@@ -155,7 +155,7 @@ class _Batch:
         session = open_session(self.subject.model, device=self.plan.device, settings=settings)
         self.inputs = self.inputs or random_inputs(session.inputs, self.shapes)
         run = Bound(session, self.inputs)
-        return Candidate(name, name, run, run.outputs, self.subject.model)
+        return Candidate(name, name, self.precision, run, run.outputs, self.subject.model)
 
     def _theirs(self, folder: Path) -> list[Candidate]:
         outputs = tuple(open_session(self.subject.model, device=self.plan.device).outputs)
@@ -192,8 +192,10 @@ class _Batch:
             settings = self.plan.session_settings() if candidate.model == self.subject.model else Settings()
             memory = memory_of_run(candidate.model, self.shapes, self.plan.device, settings)
         ratio = None if candidate.name == OURS else found.ratio(candidate.name, OURS)
-        share = self.limit.time.kernels / timing.median
-        return Row(self.limit.batch, candidate.name, candidate.kind, timing, memory, share, ratio)
+        same = candidate.precision == self.precision
+        name = candidate.name if same else f"{candidate.name}, {candidate.precision}"
+        share = self.limit.time.kernels / timing.median if same else None  # the limit is that of the model's precision
+        return Row(self.limit.batch, name, candidate.kind, timing, memory, share, ratio)
 
 
 def _fastest(candidates: Sequence[Candidate], found: Comparison) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any
 
 from archc.display.numbers import binary, by_axis, count, decimal
@@ -48,7 +49,9 @@ def time_text(seconds: float) -> str:
 
 
 def ratio_text(ratio: Interval) -> str:
-    """``1.34 (1.31 – 1.36)``"""
+    """``1.34 (1.31 – 1.36)``; without bounds where the rounds were too few for them."""
+    if isinf(ratio.high):
+        return f"{ratio.median:.2f}"
     return f"{ratio.median:.2f} ({ratio.low:.2f} – {ratio.high:.2f})"
 
 
@@ -120,10 +123,14 @@ def _row_data(row: Row) -> dict[str, Any]:
         "batch": row.batch, "runner": row.name, "kind": row.kind,
         "p50": timing.percentile(50), "p95": timing.percentile(95), "p99": timing.percentile(99),
         "images_per_second": row.throughput, "memory": row.memory, "share_of_limit": row.share,
-        "ratio": _ratio_data(row.ratio), "rounds": list(timing.rounds), "cpu_seconds": list(timing.cpu),
+        "ratio": ratio_data(row.ratio), "rounds": list(timing.rounds), "cpu_seconds": list(timing.cpu),
         "calls": len(timing.calls), "warmup_calls": timing.warmup, "steady": timing.steady,
     }  # fmt: skip
 
 
-def _ratio_data(ratio: Interval | None) -> dict[str, float] | None:
-    return None if ratio is None else {"median": ratio.median, "low": ratio.low, "high": ratio.high}
+def ratio_data(ratio: Interval | None) -> dict[str, float | None] | None:
+    """JSON has no infinity: where the rounds are too few for bounds, they are null."""
+    if ratio is None:
+        return None
+    bounded = not isinf(ratio.high)
+    return {"median": ratio.median, "low": ratio.low if bounded else None, "high": ratio.high if bounded else None}

@@ -40,11 +40,13 @@ class Case:
 class Candidate:
     """``run`` does the work once, and waits for it; ``outputs`` are those of the last run, by the model's names.
 
-    Of candidates with one ``kind`` the fastest is shown. ``model`` is the ONNX file that runs, where it is one.
+    Of candidates with one ``kind`` the fastest is shown. ``precision`` is that of its arithmetic, ``model`` the ONNX
+    file that runs, where it is one.
     """
 
     name: str
     kind: str
+    precision: str
     run: Runner
     outputs: Callable[[], Mapping[str, Array]]
     model: Path | None = None

@@ -58,7 +58,7 @@ def _candidate(case: Case, name: str, dynamo: bool) -> Candidate:
     def outputs() -> Mapping[str, Array]:
         return dict(zip(case.outputs, run.outputs().values(), strict=True))
 
-    return Candidate(name + (" + onnxslim" if slims() else ""), name, run, outputs, path)
+    return Candidate(name + (" + onnxslim" if slims() else ""), name, "fp32", run, outputs, path)
 
 
 def _as(array: Array) -> Array:

@@ -37,4 +37,4 @@ def candidates(case: Case) -> list[Candidate]:
     def outputs() -> Mapping[str, Array]:
         return {name: request.get_tensor(name).data.copy() for name in case.outputs}
 
-    return [Candidate("openvino", "openvino", request.infer, outputs)]
+    return [Candidate("openvino", "openvino", case.precision, request.infer, outputs)]

@@ -60,7 +60,7 @@ def candidate(case: Case, name: str, kind: str, module: Callable[..., Any], inpu
 
     if case.device == CPU:
         torch.set_num_threads(case.threads)  # it is one number for the process
-    return Candidate(name, kind, run, outputs)
+    return Candidate(name, kind, case.precision if case.precision in _HALVES else "fp32", run, outputs)
 
 
 def named(result: Any, names: Sequence[str]) -> dict[str, Array]:

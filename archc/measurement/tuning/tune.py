@@ -10,8 +10,7 @@ from typing import Any
 from archc.display.tables import aligned
 from archc.measurement.inputs import Sizes
 from archc.measurement.machine import cores
-from archc.measurement.report import ratio_text, time_text
-from archc.measurement.statistics import Interval
+from archc.measurement.report import ratio_data, ratio_text, time_text
 from archc.measurement.tuning.options import options_for, start
 from archc.measurement.tuning.search import CONFIDENCE, GAIN, ROUNDS, Progress, Search, Trial, Tuned, opener
 from archc.runtime.devices import CPU, CUDA
@@ -52,7 +51,7 @@ def profile_of(request: Request, tuned: Tuned) -> Profile:
         "rounds": request.rounds,
         "default_seconds": tuned.default_seconds,
         "seconds": tuned.seconds,
-        "ratio": _interval(tuned.ratio),
+        "ratio": ratio_data(tuned.ratio),
         "tried": [_trial_data(trial) for trial in tuned.trials],
     }
     return new_profile(request.model, request.device, tuned.settings, measured)
@@ -104,11 +103,7 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
     data = {"option": trial.option, "value": trial.value}
     if trial.problem is not None:
         return {**data, "problem": trial.problem}
-    return {**data, "seconds": trial.seconds, "ratio": _interval(trial.ratio), "kept": trial.kept}
-
-
-def _interval(ratio: Interval | None) -> dict[str, float] | None:
-    return None if ratio is None else {"median": ratio.median, "low": ratio.low, "high": ratio.high}
+    return {**data, "seconds": trial.seconds, "ratio": ratio_data(trial.ratio), "kept": trial.kept}
 
 
 def _value(value: Any) -> str:
