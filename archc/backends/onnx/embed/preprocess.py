@@ -29,7 +29,6 @@ class EmbedPreprocess(ProgramPass):
 
     def __init__(self, plans: Sequence[Plan], provider: str | None = None) -> None:
         self._plans, self._crop = plans, _CROPS.get(provider, resize.crop)
-        self.renamed: dict[str, str] = {}  # input → what the network reads now
 
     def run(self, program: Program) -> list[Change]:
         return [self._embed(program, plan) for plan in self._plans]
@@ -42,7 +41,6 @@ class EmbedPreprocess(ProgramPass):
         write = Writer(program, plan.name)
         made = _normalised(write, self._crop(write, plan.name, plan), plan, wanted)
         program.redirect(plan.name, made, readers)
-        self.renamed[plan.name] = made
         return Change(plan.name, _what(plan))
 
 

@@ -46,29 +46,33 @@ class EmbedTopK(ProgramPass):
     def _embed(self, program: Program, name: str, prefix: str) -> Change:
         logits = program.outputs.pop(name)
         program.types[name] = logits
+        moved = {wanted: _give_way(program, wanted) for wanted in (f"{prefix}scores", f"{prefix}classes")}
+        tensor = moved.get(name) or name
+        scores, classes = (wanted if wanted not in program.outputs else program.unique(wanted) for wanted in moved)
         write = Writer(program, name)
-        exact = name if logits.dtype == "float32" else write.cast(name, "float32")
-        scores, classes = (_free(program, prefix + wanted) for wanted in ("scores", "classes"))
-        shape = (logits.shape[0], self._k)
+        exact = tensor if logits.dtype == "float32" else write.cast(tensor, "float32")
         best = write.many("TopK", exact, write.ints(self._k), outputs=2, axis=1)[1]
-        ready = _are_scores(program, name)
+        ready = _are_scores(program, tensor)
         write.into(scores, "GatherElements", exact if ready else write("Softmax", exact, axis=1), best, axis=1)
         write.into(classes, "Identity", best)
+        shape = (logits.shape[0], self._k)
         program.outputs |= {scores: TensorType(shape), classes: TensorType(shape, "int64")}
         return Change(name, f"gives its best {self._k} classes: {scores}, {classes}")
 
 
-def _free(program: Program, name: str) -> str:
-    """The name for a new output; a tensor within the network that has it gets another."""
+def _give_way(program: Program, name: str) -> str | None:
+    """Let a tensor within the network that has this name have another; gives that, None where there is none."""
     producer = program.producer(name)
-    if producer is not None and name not in program.outputs:
-        other = program.unique(name)
-        program.set_output(producer, producer.outputs.index(name), other)
-        program.redirect(name, other)
-        if name in program.types:
-            program.types[other] = program.types.pop(name)
-        return name
-    return program.unique(name)
+    if producer is None or name in program.outputs:
+        return None
+    other = program.unique(name)
+    program.set_output(producer, producer.outputs.index(name), other)
+    program.redirect(name, other)
+    if producer.name == name:
+        producer.name = other
+    if name in program.types:
+        program.types[other] = program.types.pop(name)
+    return other
 
 
 def _are_scores(program: Program, tensor: str) -> bool:
