@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-
 SHIFT = 1.5  # deviations
 
 

@@ -21,9 +21,9 @@ def _fp16(graph: Graph, export: Export) -> list[ProgramPass]:
 
 def _bf16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Bf16
-    from archc.backends.onnx.precision.half.forms import PoolForms
+    from archc.backends.onnx.precision.half.forms import Bf16Forms
 
-    return [PoolForms(), Bf16(export.profile.provider, export.keep_fp32)]
+    return [Bf16Forms(), Bf16(export.profile.provider, export.keep_fp32)]
 
 
 def _int8(graph: Graph, export: Export) -> list[ProgramPass]:

@@ -8,8 +8,6 @@ rounded between nodes, and the model seems better than it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from archc.backends.onnx.precision.casts import cast
@@ -32,7 +30,7 @@ def simulated(program: Program) -> Program:
 class _Simulation:
     def __init__(self, program: Program) -> None:
         self._types = dtypes(program)
-        self._made = _copy(program)
+        self._made = program.copy()
         self._views: dict[str, str] = {}
 
     def run(self) -> Program:
@@ -77,18 +75,3 @@ def _widened(program: Program, constant: Initializer) -> str:
         return constant.read().astype(np.float32)
 
     return program.initializer(f"{constant.name}.{SHORT[FLOAT]}", constant.shape, FLOAT, read)
-
-
-def _copy(program: Program) -> Program:
-    """The same nodes and initializers, apart from those of ``program``."""
-    copy = Program(
-        _copies(program.nodes), program.initializers.values(), program.inputs, program.outputs, program.types,
-        program.opsets[""],
-    )  # fmt: skip
-    copy.opsets, copy.metadata = dict(program.opsets), dict(program.metadata)
-    return copy
-
-
-def _copies(nodes: list[OnnxNode]) -> Iterator[OnnxNode]:
-    for n in nodes:
-        yield OnnxNode(n.op_type, list(n.inputs), list(n.outputs), dict(n.attributes), n.name, n.layer, n.domain)

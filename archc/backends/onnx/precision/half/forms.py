@@ -1,97 +1,39 @@
-"""Pools in forms that CUDA can run at the opset of bf16.
+"""Operators in forms that CUDA can run in bf16.
 
-onnxruntime's CUDA provider has convolutions in bf16 from opset 22 on, and at that opset no MaxPool of any type, which
-would be left to the CPU; its GlobalAveragePool takes no bf16, but its ReduceMean does.
+onnxruntime's CUDA provider has convolutions in bf16 from opset 22 on. At that opset it has no MaxPool, Elu and
+InstanceNormalization of any type, which would be left to the CPU, and no Clip and GlobalAveragePool in bf16, though it
+has all of what these can be made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
 from archc.backends.onnx.passes.base import Change, ProgramPass
+from archc.backends.onnx.precision.half.max_pool import FIRST, as_slices, spatial
 from archc.backends.onnx.program import OnnxNode, Program
 
-Sizes = tuple[int, ...]
-_FIRST = 2  # spatial axis
 
+class Bf16Forms(ProgramPass):
+    """Puts other nodes in the place of those that CUDA can't run in bf16. What they give is the same.
 
-class PoolForms(ProgramPass):
-    """Writes max pools as maxima of strided slices, axis by axis, and global average pools as ReduceMean.
-
-    Both are exact: a maximum over a window is that of the maxima of its rows.
+    A node whose sizes are not known stays as it is.
     """
 
-    name = "pool-forms"
-    summary = "max pools and global average pools, which CUDA can't run in bf16, in forms that it can"
+    name = "bf16-forms"
+    summary = "operators that CUDA can't run in bf16, by those that it can"
 
     def run(self, program: Program) -> list[Change]:
-        return [*_max_pools(program), *_global_average_pools(program)]
-
-
-class _Windows(NamedTuple):
-    """What a pool slides over the spatial axes: all by axis, in cells; ``out`` is how many there are."""
-
-    kernel: Sizes
-    stride: Sizes
-    dilation: Sizes
-    before: Sizes  # padding
-    size: Sizes
-    out: Sizes
-
-    @property
-    def after(self) -> Sizes:
-        """The padding at the end, as much as the last window needs."""
-        axes = zip(self.kernel, self.stride, self.dilation, self.before, self.size, self.out, strict=True)
-        return tuple(max(0, (o - 1) * s + (k - 1) * d + 1 - b - n) for k, s, d, b, n, o in axes)
-
-
-def _max_pools(program: Program) -> Iterator[Change]:
-    for node in program.of_type("MaxPool"):
-        windows = _windows(program, node) if len(node.outputs) == 1 else None
-        if windows is not None:
-            _replace(program, node, _slide(program, node, windows))
-            yield Change(node.layer, "max pool as maxima of strided slices")
-
-
-def _windows(program: Program, node: OnnxNode) -> _Windows | None:
-    size, out = (_spatial(program, tensor) for tensor in (node.inputs[0], node.outputs[0]))
-    if size is None or out is None or "auto_pad" in node.attributes:
-        return None
-    n = len(size)
-
-    def of(attribute: str, default: int) -> Sizes:
-        return tuple(node.attributes.get(attribute, [default] * n))[:n]
-
-    return _Windows(of("kernel_shape", 1), of("strides", 1), of("dilations", 1), of("pads", 0), size, out)
-
-
-def _spatial(program: Program, tensor: str) -> Sizes | None:
-    shape = program.shape(tensor)
-    sizes = None if shape is None else tuple(size for size in shape[_FIRST:] if isinstance(size, int))
-    return sizes if shape is not None and sizes is not None and len(sizes) == len(shape) - _FIRST else None
-
-
-def _slide(program: Program, node: OnnxNode, windows: _Windows) -> str:
-    """Nodes that compute the pool; gives their result."""
-    x, place = node.inputs[0], node.layer
-    if any((*windows.before, *windows.after)):
-        pads = program.constant(f"{place}.pads", [0, 0, *windows.before, 0, 0, *windows.after], "int64")
-        (x,) = program.add("Pad", [x, pads, program.constant(f"{place}.lowest", -np.inf)], like=node)
-    axes = zip(windows.kernel, windows.stride, windows.dilation, windows.out, strict=True)
-    for axis, (kernel, stride, dilation, out) in enumerate(axes, _FIRST):
-        starts = [i * dilation for i in range(kernel)]
-        parts = [_slice(program, node, x, axis, start, start + (out - 1) * stride + 1, stride) for start in starts]
-        (x,) = program.add("Max", parts, like=node) if len(parts) > 1 else parts
-    return x
-
-
-def _slice(program: Program, like: OnnxNode, x: str, axis: int, start: int, end: int, step: int) -> str:
-    names, values = ("start", "end", "axis", "step"), (start, end, axis, step)
-    given = [program.constant(f"{like.layer}.{n}", [v], "int64") for n, v in zip(names, values, strict=True)]
-    return program.add("Slice", [x, *given], like=like)[0]
+        changes: list[Change] = []
+        for node in program.of_type(*_FORMS):
+            form, what = _FORMS[node.op_type]
+            result = form(program, node)
+            if result is not None:
+                _replace(program, node, result)
+                changes.append(Change(node.layer, f"{node.op_type} as {what}"))
+        return changes
 
 
 def _replace(program: Program, node: OnnxNode, result: str) -> None:
@@ -102,11 +44,58 @@ def _replace(program: Program, node: OnnxNode, result: str) -> None:
     program.set_output(producer, 0, output)
 
 
-def _global_average_pools(program: Program) -> Iterator[Change]:
-    for node in program.of_type("GlobalAveragePool"):
-        size = _spatial(program, node.inputs[0])
-        if size is not None:
-            axes = program.constant(f"{node.layer}.axes", [*range(_FIRST, _FIRST + len(size))], "int64")
-            (result,) = program.add("ReduceMean", [node.inputs[0], axes], like=node, keepdims=1)
-            _replace(program, node, result)
-            yield Change(node.layer, "global average pool as ReduceMean")
+def _reduce_mean(program: Program, node: OnnxNode) -> str | None:
+    size = spatial(program, node.inputs[0])
+    if size is None:
+        return None
+    axes = program.constant(f"{node.layer}.axes", [*range(FIRST, FIRST + len(size))], "int64")
+    return program.add("ReduceMean", [node.inputs[0], axes], like=node, keepdims=1)[0]
+
+
+def _max_min(program: Program, node: OnnxNode) -> str | None:
+    """Clip's own definition: the smaller of ``max`` and the larger of ``min`` and x."""
+    result = node.inputs[0]
+    for op, bound in zip(("Max", "Min"), node.inputs[1:], strict=False):
+        if bound:
+            (result,) = program.add(op, [result, bound], like=node)
+    return result if result != node.inputs[0] else None
+
+
+def _elu(program: Program, node: OnnxNode) -> str | None:
+    """α (exp(min(x, 0)) − 1) + max(x, 0)."""
+
+    def add(op: str, *inputs: str) -> str:
+        return program.add(op, inputs, like=node)[0]
+
+    zero, one = (program.constant(f"{node.layer}.{name}", value) for name, value in (("zero", 0.0), ("one", 1.0)))
+    alpha = program.constant(f"{node.layer}.alpha", node.attributes.get("alpha", 1.0))
+    x = node.inputs[0]
+    below = add("Mul", add("Sub", add("Exp", add("Min", x, zero)), one), alpha)
+    return add("Add", below, add("Max", x, zero))
+
+
+def _layer_norm(program: Program, node: OnnxNode) -> str | None:
+    """Of (N, groups, n) without scale and shift, as group norm has it: the norm of the last axis."""
+    x, scale, shift = node.inputs
+    before = program.producer(x)
+    if before is None or before.op_type != "Reshape" or not program.is_constant(before.inputs[1]):
+        return None
+    sizes = program.value(before.inputs[1])
+    plain = program.is_constant(scale) and program.is_constant(shift)
+    if len(sizes) != 3 or not plain or (program.value(scale) != 1).any() or program.value(shift).any():
+        return None
+    ones = program.constant(f"{node.layer}.ones", np.ones(int(sizes[-1])))
+    return program.add("LayerNormalization", [x, ones], like=node, axis=-1, epsilon=_epsilon(node))[0]
+
+
+def _epsilon(node: OnnxNode) -> float:
+    return node.attributes.get("epsilon", 1e-5)
+
+
+_FORMS: dict[str, tuple[Callable[[Program, OnnxNode], str | None], str]] = {
+    "Clip": (_max_min, "Max and Min"),
+    "Elu": (_elu, "exponentials"),
+    "GlobalAveragePool": (_reduce_mean, "ReduceMean"),
+    "InstanceNormalization": (_layer_norm, "LayerNormalization"),
+    "MaxPool": (as_slices, "maxima of strided slices"),
+}

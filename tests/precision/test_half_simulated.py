@@ -1,0 +1,188 @@
+"""Half precision simulated on a CPU: what is rounded, and that ops and networks stay as near to fp32 as they should."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import archc
+from archc.backends.onnx.export import Export
+from archc.backends.onnx.kernels import without_kernel
+from archc.backends.onnx.model import build, emit_op
+from archc.backends.onnx.passes.base import ProgramPass, run_on_program
+from archc.backends.onnx.precision.dtypes import dtypes
+from archc.backends.onnx.precision.half import Bf16, Fp16
+from archc.backends.onnx.precision.half.forms import Bf16Forms
+from archc.backends.onnx.precision.half.tolerance import tolerance
+from archc.backends.onnx.precision.half.weights import narrow
+from archc.backends.onnx.precision.simulate import simulated
+from archc.backends.onnx.profiles import CUDA
+from archc.backends.onnx.program import OnnxNode
+from archc.graph.graph import Graph
+from archc.ops import OPS, Shape
+from tests.kernels import standins
+from tests.kernels.plan import plans
+from tests.kernels.programs import of_model
+from tests.precision.halves import KINDS, SHAPE, W, casts, conv, halved, node, program, proto, run
+from tests.support.ops import Case, cases, random_weights, relative_error
+from tests.support.statistics import images, measured
+
+FEEDS = {"x": np.random.default_rng(1).standard_normal((2, *SHAPE)).astype(np.float32)}
+CASES = [pytest.param(case, id=f"{name}-{i}") for name in sorted(OPS) for i, case in enumerate(cases(name))]
+DTYPES = {"fp16": "float16", "bf16": "bfloat16"}
+planned = pytest.mark.skipif(standins.needs() is not None, reason=str(standins.needs()))
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+# One of each family, and images as small as it takes.
+NETWORKS = {
+    "alexnet": 64, "convnext_tiny": 64, "densenet121": 64, "efficientnet_b0": 64, "efficientnet_v2_s": 64,
+    "googlenet": 64, "inception_v3": 299, "lenet5_mnist": 28, "mnasnet0_5": 64, "mobilenet_v2": 64,
+    "mobilenet_v3_small": 64, "nin": 96, "regnet_x_400mf": 64, "regnet_y_400mf": 64, "resnet18": 64, "resnet50": 64,
+    "resnet50_fpn": 64, "resnext50_32x4d": 64, "shufflenet_v2_x0_5": 64, "squeezenet1_1": 64, "unet_small": 64,
+    "vgg11_bn": 32,
+}  # fmt: skip
+
+
+@every_kind
+def test_every_tensor_is_rounded_as_the_device_rounds_it(kind: str) -> None:
+    """Against numpy: x + 1 - 1 keeps what half precision keeps of x + 1, and onnxruntime leaves that alone."""
+    made = program(node("Add", "x one", "a"), node("Sub", "a one", "y"), constants={"one": 1.0})
+    halved(made, kind)
+    (found,) = run(simulated(made), FEEDS)
+    first = narrow(narrow(FEEDS["x"], DTYPES[kind]).astype(np.float32) + 1, DTYPES[kind]).astype(np.float32)
+    assert np.array_equal(found, narrow(first - 1, DTYPES[kind]).astype(np.float32))
+
+
+def test_the_cpu_alone_would_not_round_between_nodes() -> None:
+    """Why there is a simulation."""
+    made = program(node("Add", "x one", "a"), node("Sub", "a one", "y"), constants={"one": 1.0})
+    halved(made)
+    (found,), (exact,) = run(made, FEEDS), run(simulated(made), FEEDS)
+    assert relative_error(found, FEEDS["x"]) < relative_error(exact, FEEDS["x"])
+
+
+@every_kind
+def test_names_and_types_are_those_of_the_program(kind: str) -> None:
+    made = program(conv("x", "a"), node("Softmax", "a", "b"), conv("b", "y"), constants=W)
+    halved(made, kind)
+    before = [(n.op_type, tuple(n.inputs)) for n in made.nodes]
+    before_types = dtypes(made)
+    found = simulated(made)
+    after = dtypes(found)
+    assert [(n.op_type, tuple(n.inputs)) for n in made.nodes] == before
+    made_by_nodes = {t for n in made.nodes for t in n.outputs}
+    assert {t: after[t] for t in made_by_nodes} == {t: before_types[t] for t in made_by_nodes}
+    assert {dtypes(found)[t] for n in found.nodes if n.op_type != "Cast" for t in n.outputs} == {"float32"}
+
+
+def test_what_is_in_fp32_is_left_as_it_is() -> None:
+    made = program(conv("x", "y"), constants=W)
+    assert proto(simulated(made)) == proto(made)
+
+
+@every_kind
+@pytest.mark.parametrize("case", CASES)
+def test_every_op_in_half_precision(case: Case, kind: str) -> None:
+    weights = {name: value.numpy() for name, value in random_weights(case).items()}
+    made = of_model(emit_op(case.op, case.on, weights))
+    feeds = {f"x{i}": x.numpy() for i, x in enumerate(case.inputs())}
+    if not made.nodes:
+        return
+    expected = run(made, feeds)
+    for rewrite in conversions_of(kind):
+        run_on_program(rewrite, made)
+    assert not without_kernel(made, CUDA)
+    for found, exact in zip(run(simulated(made), feeds), expected, strict=True):
+        assert relative_error(found, exact) <= max(tolerance(made), 1e-6)
+
+
+def conversions_of(kind: str) -> list[ProgramPass]:
+    return [Bf16Forms(), Bf16(CUDA)] if kind == "bf16" else [Fp16(CUDA)]
+
+
+@planned
+@every_kind
+def test_cuda_runs_every_op_as_it_is(kind: str) -> None:
+    """onnxruntime's own plan: nothing left to the CPU, no cast added."""
+    programs = {param.id: of_model(emit_op(c.op, c.on)) for param in CASES for c in param.values}
+    for made in programs.values():
+        for rewrite in conversions_of(kind):
+            run_on_program(rewrite, made)
+    models = {name: proto(made) for name, made in programs.items() if made.nodes}
+    for name, plan in plans(models, CUDA).items():
+        assert (plan.error, plan.elsewhere) == ("", ()), name
+        assert plan.nodes.count("Cast") <= len(casts(programs[name])), name
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("kernel", [1, 2, 3, (1, 3)])
+@pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 1, 1), (3, 0, 2), ((2, 1), (0, 1), 2)])
+def test_a_max_pool_of_slices_is_exact(kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> None:
+    fits = 2 * np.broadcast_to(padding, 2) <= np.broadcast_to(kernel, 2)
+    if not fits.all():
+        pytest.skip("there is no such pool")
+    pool = OPS["max_pool"].of(kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    made = of_model(emit_op(pool, [Shape((4, 9, 8))]))
+    feeds = {"x0": np.random.default_rng(2).standard_normal((2, 4, 9, 8)).astype(np.float32)}
+    (expected,) = run(made, feeds)
+    done = run_on_program(Bf16Forms(), made)
+    assert len(done.changes) == 1 and not made.of_type("MaxPool")
+    assert np.array_equal(run(made, feeds)[0], expected)
+
+
+def tolerances(*chain: OnnxNode) -> float:
+    made = program(*chain, constants=W)
+    halved(made)
+    return tolerance(made)
+
+
+def test_what_rounding_explains_grows_as_a_random_walk() -> None:
+    assert tolerances(conv("x", "y")) == 4 * 2**-11  # 2e-3, for few roundings
+    layers = [conv("x" if i == 0 else f"a{i - 1}", "y" if i == 49 else f"a{i}") for i in range(50)]
+    assert tolerances(*layers) == pytest.approx(sqrt(2 * 50 + 1) * 2**-11)  # of weights, results, and the input
+    assert tolerances(node("Softmax", "x", "y")) == 0
+
+
+@pytest.mark.slow
+@every_kind
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_family_in_half_precision(network: str, kind: str) -> None:
+    """On weights such that numbers neither grow nor vanish; with random ones as they start, the least error grows."""
+    torch.set_num_threads(1)
+    graph, feeds, weights = lively(network)
+    (expected, *_) = exact = run(build(graph, weights=weights).program, feeds)
+    made = build(graph, weights=weights, export=Export.of(f"cuda-{kind}")).program
+    assert not without_kernel(made, CUDA)
+    found = run(simulated(made), feeds)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert relative_error(ours, theirs) < tolerance(made)
+    if kind == "fp16" and expected.ndim == 2:  # of random logits, two may be as good as equal
+        assert np.count_nonzero(found[0].argmax(1) == expected.argmax(1)) >= 3
+
+
+@pytest.mark.slow
+def test_torch_is_no_nearer_to_fp32() -> None:
+    """PyTorch's own module.half(), which rounds at the same places."""
+    torch.set_num_threads(1)
+    graph, feeds, weights = lively("mobilenet_v2")
+    module = archc.compile("mobilenet_v2", input=[3, 64, 64]).module()
+    module.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    (exact,) = run(build(graph, weights=weights).program, feeds)
+    with torch.no_grad():
+        theirs = module.half()(torch.from_numpy(feeds["x"]).half()).float().numpy()
+    (ours,) = run(simulated(build(graph, weights=weights, export=Export.of("cuda-fp16")).program), feeds)
+    assert relative_error(ours, exact) < 1.5 * relative_error(theirs, exact)
+
+
+def lively(network: str) -> tuple[Graph, dict[str, Any], dict[str, Any]]:
+    """A network on small images, and weights with batch norms measured on them."""
+    compiled = archc.compile(network)
+    ((name, tensor),) = compiled.graph.inputs.items()
+    compiled = archc.compile(network, input=[tensor.shape.channels, *[NETWORKS[network]] * 2])
+    x = images(8, compiled.graph.inputs[name].shape.dims)
+    weights = measured(compiled.module(seed=1), x)
+    return compiled.graph, {name: x[:4].numpy()}, {key: value.numpy() for key, value in weights.items()}
