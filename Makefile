@@ -32,8 +32,13 @@ specs: .venv/.develops  ## the library by archc's own plugin, small; the numbers
 bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torchvision; prints a table, keeps nothing
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q
 
-gpu-check: .venv/.develops  ## the tests that need a CUDA device
-	$(BIN)/python -m pytest -m gpu -p no:cacheprovider
+# What needs a CUDA device: its tests, and one table, which goes into the README. On a machine without network, with
+# what its Python has: make gpu-check GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
+gpu-check: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/.cuda)
+	$(GPU_PYTHON) -m tests.gpu --check
+	$(GPU_PYTHON) -m pytest -m gpu -p no:cacheprovider $$(grep -rl 'mark\.gpu' tests --include='test_*.py')
+	$(GPU_PYTHON) -m tests.gpu --readme README.md
 
 generated: .venv/.develops  ## write generated/ anew
 	$(BIN)/python -m tests.generated
@@ -61,3 +66,8 @@ clean:
 .venv/.develops: .venv/.runs pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
 	@touch $@
+
+# CUDA's libraries, where there is a driver to use them; torch's wheel brings most of them itself.
+.venv/.cuda: .venv/.develops
+	@if $(BIN)/python -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null; then \
+		$(PIP) 'onnxruntime-gpu[cuda,cudnn]' && touch $@; fi

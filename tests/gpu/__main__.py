@@ -1,0 +1,142 @@
+"""``python -m tests.gpu``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tests.gpu import needs
+
+if TYPE_CHECKING:
+    from tests.gpu.results import Results
+    from tests.gpu.scope import Job, Scope
+
+ROOT = Path(__file__).parents[2]
+FAILED, BAD_INPUT, NO_DEVICE = 1, 2, 3  # exit codes, as archc has them
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 where all is right and as fast as it is to be, 1 where not, 2 for bad input, 3 where there is no device."""
+    asked = _parser().parse_args(arguments)
+    if lacking := needs.missing():
+        _say(f"error: {sys.executable} lacks {', '.join(lacking)}")
+        _say(f"help: {sys.executable} -m pip install {' '.join(lacking)}")
+        return BAD_INPUT
+    if asked.table:
+        return _put_together(asked)
+    from archc.cli.failures import explain
+    from archc.runtime.devices import DeviceError
+    from tests.gpu.machine import require
+
+    try:
+        require(asked.device)
+    except DeviceError as e:
+        _say(str(explain(e)))
+        return NO_DEVICE
+    return 0 if asked.check else _measure(asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.gpu", description=sys.modules["tests.gpu"].__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether the device can be used")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--quick", action="store_true", help="little of all, for small images: a rehearsal")
+    parser.add_argument("--only", action="append", choices=("correctness", "run", "speed"), help="this part")
+    parser.add_argument("--network", action="append", help="this one")
+    parser.add_argument("--batch", action="append", type=int, help="this one")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="keep what was measured")
+    parser.add_argument(
+        "--table", nargs="+", type=Path, metavar="FILE.json", help="measure nothing: put these together"
+    )
+    parser.add_argument("--readme", type=Path, metavar="FILE.md", help="write the table into it, if all was measured")
+    return parser
+
+
+def _scope(asked: argparse.Namespace) -> Scope:
+    from tests.gpu.scope import full, quick
+
+    return quick(asked.device) if asked.quick or asked.device == "cpu" else full()
+
+
+def _measure(asked: argparse.Namespace) -> int:
+    from tests.gpu.scope import narrowed
+
+    scope = _scope(asked)
+    part = narrowed(scope, tuple(asked.network or ()), tuple(asked.batch or ()))
+    jobs = [job for job in part.jobs() if not asked.only or job.kind in asked.only]
+    if not jobs:
+        _say("error: there is nothing of that to measure")
+        return BAD_INPUT
+    results = _done(jobs, part, asked.out)
+    return _end(results, scope, asked.readme, jobs)
+
+
+def _done(jobs: Sequence[Job], scope: Scope, out: Path | None) -> Results:
+    """All jobs, each in its own process; what is done is kept as it comes."""
+    from tests.gpu.machine import machine, today
+    from tests.gpu.results import Results
+
+    results = Results(machine(scope.device), today(), {}, {})
+    _say(str(results.machine))
+    for number, job in enumerate(jobs, 1):
+        start = perf_counter()
+        _one(job, scope, results)
+        _say(f"{number}/{len(jobs)} {job}: {results.failed.get(job, 'done')} in {perf_counter() - start:.0f} s")
+        if out is not None:
+            results.write(out)
+    return results
+
+
+def _one(job: Job, scope: Scope, results: Results) -> None:
+    from tests.gpu.job import arguments
+
+    done = subprocess.run(
+        [sys.executable, *arguments(job, scope)], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        results.failed[job] = f"ended with {done.returncode}"
+    else:
+        results.found[job] = json.loads(done.stdout.splitlines()[-1])
+
+
+def _put_together(asked: argparse.Namespace) -> int:
+    from tests.gpu.results import ResultsError, read
+
+    try:
+        results = read(asked.table)
+    except ResultsError as e:
+        _say(f"error: {e}")
+        return BAD_INPUT
+    scope = _scope(asked)
+    return _end(results, scope, asked.readme, scope.jobs())
+
+
+def _end(results: Results, scope: Scope, readme: Path | None, jobs: Sequence[Job]) -> int:
+    """Show the table, and write it where it is wanted and whole; gives the exit code."""
+    from tests.gpu.table import table, write
+
+    text = table(results, scope)
+    print(text)
+    problems = results.problems(scope) + [f"{job}: not measured" for job in jobs if not results.has(job)]
+    for problem in problems:
+        _say(f"error: {problem}")
+    if readme is not None and results.complete(scope):
+        write(readme, text)
+        _say(f"{readme} written")
+    elif readme is not None:
+        _say(f"{readme} is left as it was: not all was measured")
+    return FAILED if problems else 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
