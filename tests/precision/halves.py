@@ -9,11 +9,14 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+import archc
 from archc.backends.onnx.model import model_of
 from archc.backends.onnx.passes.base import Applied, run_on_program
 from archc.backends.onnx.precision.half import Bf16, Fp16, Half
 from archc.backends.onnx.profiles import CPU, CUDA
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from archc.graph.graph import Graph
+from tests.support.statistics import images, measured
 
 KINDS: dict[str, type[Half]] = {"fp16": Fp16, "bf16": Bf16}
 SHAPE = (4, 6, 6)
@@ -71,3 +74,13 @@ def run(made: Program, feeds: Mapping[str, Any], provider: str = CPU) -> list[An
 def casts(made: Program) -> list[tuple[str, str]]:
     """What each cast reads and makes."""
     return [(n.inputs[0], n.outputs[0]) for n in made.nodes if n.op_type == "Cast"]
+
+
+def lively(network: str, size: int) -> tuple[Graph, dict[str, Any], dict[str, Any]]:
+    """A network on images of this size, four of them, and weights with batch norms measured on them and on others."""
+    compiled = archc.compile(network)
+    ((name, tensor),) = compiled.graph.inputs.items()
+    compiled = archc.compile(network, input=[tensor.shape.channels, size, size])
+    x = images(8, compiled.graph.inputs[name].shape.dims)
+    weights = measured(compiled.module(seed=1), x)
+    return compiled.graph, {name: x[:4].numpy()}, {key: value.numpy() for key, value in weights.items()}

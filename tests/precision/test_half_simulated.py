@@ -21,15 +21,13 @@ from archc.backends.onnx.precision.half.tolerance import tolerance
 from archc.backends.onnx.precision.half.weights import narrow
 from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.profiles import CUDA
-from archc.backends.onnx.program import OnnxNode
-from archc.graph.graph import Graph
+from archc.backends.onnx.program import OnnxNode, Program
 from archc.ops import OPS, Shape
 from tests.kernels import standins
 from tests.kernels.plan import plans
 from tests.kernels.programs import of_model
-from tests.precision.halves import KINDS, SHAPE, W, casts, conv, halved, node, program, proto, run
+from tests.precision.halves import KINDS, SHAPE, W, casts, conv, halved, lively, node, program, proto, run
 from tests.support.ops import Case, cases, random_weights, relative_error
-from tests.support.statistics import images, measured
 
 FEEDS = {"x": np.random.default_rng(1).standard_normal((2, *SHAPE)).astype(np.float32)}
 CASES = [pytest.param(case, id=f"{name}-{i}") for name in sorted(OPS) for i, case in enumerate(cases(name))]
@@ -87,9 +85,7 @@ def test_what_is_in_fp32_is_left_as_it_is() -> None:
 @every_kind
 @pytest.mark.parametrize("case", CASES)
 def test_every_op_in_half_precision(case: Case, kind: str) -> None:
-    weights = {name: value.numpy() for name, value in random_weights(case).items()}
-    made = of_model(emit_op(case.op, case.on, weights))
-    feeds = {f"x{i}": x.numpy() for i, x in enumerate(case.inputs())}
+    made, feeds = emitted(case)
     if not made.nodes:
         return
     expected = run(made, feeds)
@@ -98,6 +94,13 @@ def test_every_op_in_half_precision(case: Case, kind: str) -> None:
     assert not without_kernel(made, CUDA)
     for found, exact in zip(run(simulated(made), feeds), expected, strict=True):
         assert relative_error(found, exact) <= max(tolerance(made), 1e-6)
+
+
+def emitted(case: Case) -> tuple[Program, dict[str, Any]]:
+    """The op with random weights, and inputs for it."""
+    weights = {name: value.numpy() for name, value in random_weights(case).items()}
+    feeds = {f"x{i}": x.numpy() for i, x in enumerate(case.inputs())}
+    return of_model(emit_op(case.op, case.on, weights)), feeds
 
 
 def conversions_of(kind: str) -> list[ProgramPass]:
@@ -153,7 +156,7 @@ def test_what_rounding_explains_grows_as_a_random_walk() -> None:
 def test_every_family_in_half_precision(network: str, kind: str) -> None:
     """On weights such that numbers neither grow nor vanish; with random ones as they start, the least error grows."""
     torch.set_num_threads(1)
-    graph, feeds, weights = lively(network)
+    graph, feeds, weights = lively(network, NETWORKS[network])
     (expected, *_) = exact = run(build(graph, weights=weights).program, feeds)
     made = build(graph, weights=weights, export=Export.of(f"cuda-{kind}")).program
     assert not without_kernel(made, CUDA)
@@ -168,7 +171,7 @@ def test_every_family_in_half_precision(network: str, kind: str) -> None:
 def test_torch_is_no_nearer_to_fp32() -> None:
     """PyTorch's own module.half(), which rounds at the same places."""
     torch.set_num_threads(1)
-    graph, feeds, weights = lively("mobilenet_v2")
+    graph, feeds, weights = lively("mobilenet_v2", 64)
     module = archc.compile("mobilenet_v2", input=[3, 64, 64]).module()
     module.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
     (exact,) = run(build(graph, weights=weights).program, feeds)
@@ -176,13 +179,3 @@ def test_torch_is_no_nearer_to_fp32() -> None:
         theirs = module.half()(torch.from_numpy(feeds["x"]).half()).float().numpy()
     (ours,) = run(simulated(build(graph, weights=weights, export=Export.of("cuda-fp16")).program), feeds)
     assert relative_error(ours, exact) < 1.5 * relative_error(theirs, exact)
-
-
-def lively(network: str) -> tuple[Graph, dict[str, Any], dict[str, Any]]:
-    """A network on small images, and weights with batch norms measured on them."""
-    compiled = archc.compile(network)
-    ((name, tensor),) = compiled.graph.inputs.items()
-    compiled = archc.compile(network, input=[tensor.shape.channels, *[NETWORKS[network]] * 2])
-    x = images(8, compiled.graph.inputs[name].shape.dims)
-    weights = measured(compiled.module(seed=1), x)
-    return compiled.graph, {name: x[:4].numpy()}, {key: value.numpy() for key, value in weights.items()}

@@ -35,6 +35,7 @@ class Declare(ProgramPass):
 def _declare_input(program: Program, name: str, dtype: str) -> None:
     readers = program.consumers(name)
     program.inputs[name] = TensorType(program.inputs[name].shape, dtype)
+    program.types.pop(name, None)
     for node in [n for n in readers if n.op_type == CAST and n.attributes["to"] == TYPES[dtype]]:
         if program.bypass(node):
             readers.remove(node)
@@ -45,6 +46,7 @@ def _declare_input(program: Program, name: str, dtype: str) -> None:
 
 def _declare_output(program: Program, name: str, dtype: str, within: dict[str, str]) -> None:
     program.outputs[name] = TensorType(program.outputs[name].shape, dtype)
+    program.types.pop(name, None)  # it is as declared
     node = program.producer(name)
     if node is None or node.op_type != CAST or program.consumers(name):
         cast_output(program, name, FLOAT)
