@@ -51,10 +51,9 @@ class EmbedTopK(ProgramPass):
         scores, classes = (wanted if wanted not in program.outputs else program.unique(wanted) for wanted in moved)
         write = Writer(program, name)
         exact = tensor if logits.dtype == "float32" else write.cast(tensor, "float32")
-        best = write.many("TopK", exact, write.ints(self._k), outputs=2, axis=1)[1]
-        ready = _are_scores(program, tensor)
-        write.into(scores, "GatherElements", exact if ready else write("Softmax", exact, axis=1), best, axis=1)
-        write.into(classes, "Identity", best)
+        write.into([program.unique(f"{name}.TopK"), classes], "TopK", exact, write.ints(self._k), axis=1)
+        every = exact if _are_scores(program, tensor) else write("Softmax", exact, axis=1)
+        write.into([scores], "GatherElements", every, classes, axis=1)
         shape = (logits.shape[0], self._k)
         program.outputs |= {scores: TensorType(shape), classes: TensorType(shape, "int64")}
         return Change(name, f"gives its best {self._k} classes: {scores}, {classes}")

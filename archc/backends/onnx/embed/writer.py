@@ -24,14 +24,9 @@ class Writer:
         wanted = f"{self._layer}.{name or op_type}"
         return self.program.add(op_type, inputs, like=self._like, name=wanted, type=type, **attributes)[0]
 
-    def many(self, op_type: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
-        """One node of several outputs."""
-        wanted = f"{self._layer}.{op_type}"
-        return self.program.add(op_type, inputs, like=self._like, name=wanted, outputs=outputs, **attributes)
-
-    def into(self, result: str, op_type: str, *inputs: str, **attributes: Any) -> None:
-        """One node whose output has a name already."""
-        self.program.append(OnnxNode(op_type, list(inputs), [result], attributes, result, self._layer))
+    def into(self, results: Sequence[str], op_type: str, *inputs: str, **attributes: Any) -> None:
+        """One node whose outputs have names already; it is called by the last."""
+        self.program.append(OnnxNode(op_type, list(inputs), list(results), attributes, results[-1], self._layer))
 
     def cast(self, tensor: str, dtype: str) -> str:
         return self("Cast", tensor, to=TYPES[dtype])
