@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from archc.runtime.devices import DeviceError
     from archc.runtime.errors import ModelError
     from archc.runtime.session import Session, Settings, session
+    from archc.verification.result import Verification
+    from archc.verification.verify import verify
 
 __all__ = [
     "CompileError", "DeviceError", "Diagnostic", "Difference", "ModelError", "Network", "Recovered", "RecoveryError",
-    "RequestError", "Session", "Settings", "SpecFile", "Table", "TableError", "Weighted", "WeightsError",
+    "RequestError", "Session", "Settings", "SpecFile", "Table", "TableError", "Verification", "Weighted", "WeightsError",
     "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec", "recover", "session",
+    "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -41,6 +44,7 @@ _HOMES = {
     "SpecFile": "archc.compiler",
     "Table": "archc.backends.table",
     "TableError": "archc.backends.table",
+    "Verification": "archc.verification.result",
     "Weighted": "archc.network",
     "WeightsError": "archc.backends.weights",
     "WeightsWarning": "archc.network",
@@ -50,6 +54,7 @@ _HOMES = {
     "open_spec": "archc.compiler",
     "recover": "archc.recovery",
     "session": "archc.runtime.session",
+    "verify": "archc.verification.verify",
 }
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "Show what this machine can run models on, and what mends it.",
     "diff": "Show what differs between two networks, and which weights carry over.",
     "check": "Compile every variant of every spec, and test what it expects.",
+    "verify": "Compare all that is made of a network: module, source, and ONNX in every profile.",
     "bundle": "Write ONNX models as Triton Inference Server loads them.",
     "bench": "Measure how fast a network runs, beside others and the machine's limit.",
     "tune": "Find the fastest options for a model on this machine, and keep them beside it.",

@@ -1,0 +1,72 @@
+"""``archc verify``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archc.backends.onnx.profiles import PROFILES
+from archc.cli.bench import batches
+from archc.cli.failures import FAILED_CHECK
+from archc.cli.options import compile_network, load_weights, network_options, weights_options
+from archc.runtime.devices import DEVICES
+
+if TYPE_CHECKING:
+    from archc.network import Network, Weighted
+    from archc.verification.result import Verification
+
+
+@click.command(name="verify")
+@click.argument("what", metavar="SPEC|MODEL")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of SPEC; else random.")
+@weights_options
+@click.option(
+    "--images", metavar="folder:PATH|FILE.npy",
+    help="Compare on these too, and calibrate int8 on them: images, or arrays that are preprocessed.",
+)  # fmt: skip
+@click.option(
+    "--profile", "profiles", multiple=True, type=click.Choice(list(PROFILES)), help="These alone; may be repeated."
+)
+@click.option("--batch", "batch_sizes", callback=batches, default="1,2,5", show_default=True, metavar="A,B,…")
+@click.option("--device", type=click.Choice(DEVICES), help="Run there alone; by default on all that there are.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights and samples.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@network_options
+def command(what: str, form: str, **given: Any) -> int:
+    """Run all that archc makes of SPEC, and compare: its module, the source as a file by itself, and ONNX in every
+    profile, on random numbers and on images, in several batch sizes and at an odd size, on the CPU and on CUDA.
+
+    Where an output differs by more than its precision explains, the first layer that does is named. Without --weights
+    they are random, scaled layer by layer so that the network computes as a trained one does.
+
+    Exits with 1 where anything differs.
+    """
+    from archc.verification.report import as_json, as_text
+
+    found = _of_spec(what, **given)
+    click.echo(as_json(found) if form == "json" else as_text(found), nl=False)
+    return 0 if found.agrees else FAILED_CHECK
+
+
+def _of_spec(
+    what: str, *, weights: Path | None, seed: int, batch_sizes: tuple[int, ...], partial: bool, ema: bool,
+    other_structure: bool, inputs: Any, settings: Any, **options: Any,
+) -> Verification:  # fmt: skip
+    from archc.verification.verify import verify
+
+    how = {"partial": partial, "ema": ema, "other_structure": other_structure}
+    if not weights and (needless := [name for name, asked in how.items() if asked]):
+        raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
+    subject: Network | Weighted = compile_network(what, inputs, settings)
+    if weights is not None:
+        subject = load_weights(subject, weights, seed=seed, **how)
+    return verify(subject, batches=batch_sizes, seed=seed, progress=_say, **options)
+
+
+def _say(text: str) -> None:
+    """On stderr, and only to people who watch."""
+    if sys.stderr.isatty():
+        click.echo(text, err=True)

@@ -1,0 +1,118 @@
+"""What was verified: as a table for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from archc.display.names import some
+from archc.display.tables import aligned
+from archc.verification.result import Blamed, Row, Statistics, Verification
+
+_HEAD = ("what", "device", "input", "samples", "batch", "error", "allowed", "")
+_ALIGN = "<<<<<>><"
+
+
+def as_text(found: Verification) -> str:
+    """A line for each comparison, batch sizes that agree on one line; then what differs first, and what is missing."""
+    lines = [f"{found.name}, against {found.reference}", f"weights: {found.weights}", f"samples: {found.samples}", ""]
+    lines += aligned([_HEAD, *map(_cells, _together(found.rows))], _ALIGN)
+    lines += ["", _legend(found.rows)]
+    for row in found.rows:
+        lines += _explained(row)
+    lines += ["", *(f"not compared: {note}" for note in found.notes)] if found.notes else []
+    lines += ["", _verdict(found)]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(found: Verification) -> str:
+    """Every comparison; errors that are not finite are null."""
+    data = {
+        "name": found.name, "reference": found.reference, "weights": found.weights, "samples": found.samples,
+        "agrees": found.agrees, "rows": [_row_data(row) for row in found.rows], "not_compared": list(found.notes),
+    }  # fmt: skip
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _together(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Comparisons that only differ in the batch and agree, in one."""
+    groups: dict[object, list[Row]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault((row.what, row.device, row.input, row.samples, row.agrees or i), []).append(row)
+    yield from groups.values()
+
+
+def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
+    row = rows[0]
+    batches = ", ".join(str(one.batch) for one in rows)
+    verdict = "ok" if row.agrees else "DIFFERS" if row.measured else "FAILS"
+    return (row.what, row.device, row.input, row.samples, batches, _worst(rows), str(row.tolerance), verdict)
+
+
+def _worst(rows: Sequence[Row]) -> str:
+    given = [row.measured for row in rows if row.measured is not None]
+    if not given:
+        return "·"
+    if rows[0].tolerance.measure == "error":
+        worst = max(one.error for one in given)
+        return f"{worst:.1e}" if isfinite(worst) else "not finite"
+    sqnr = min(one.sqnr for one in given)
+    last = given[-1].top1
+    share = "" if last is None else f" · top-1 {last:.0%}"
+    return (f"{sqnr:.1f} dB" if isfinite(sqnr) else "exact" if sqnr > 0 else "not finite") + share
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    parts = ["error: max |a − b| / max |b|, of the worst output and batch"]
+    if any(row.tolerance.measure == "sqnr" for row in rows):
+        parts.append("of int8 its SQNR, and how often the class is the same on the largest batch")
+    return "; ".join(parts)
+
+
+def _explained(row: Row) -> list[str]:
+    if row.agrees:
+        return []
+    title = f"{row.what} on {row.device}, {row.input}, batch {row.batch} of {row.samples}"
+    if row.problem is not None:
+        return ["", f"{title} does not run: {row.problem}"]
+    return ["", *_blame(row.blamed, title)] if row.blamed else []
+
+
+def _blame(blamed: Blamed, title: str) -> list[str]:
+    error = f"{blamed.measured.error:.1e}" if isfinite(blamed.measured.error) else "not finite, or of another shape"
+    place = f" ({blamed.place})" if blamed.place else ""
+    lines = [f"{title}: the first layer that differs is `{blamed.layer}`, {blamed.op}{place}", f"  error {error}"]
+    if blamed.before is not None:
+        lines[-1] += f"; that of what it reads {blamed.before:.1e}"
+    if blamed.stands_for:
+        lines.append(f"  compared in it: {some(blamed.stands_for)}")
+    lines += [f"  expected  {_numbers(blamed.expected)}", f"  found     {_numbers(blamed.found)}"]
+    return lines
+
+
+def _numbers(of: Statistics) -> str:
+    return f"{of.least:.4g} … {of.greatest:.4g}, mean {of.mean:.4g}, deviation {of.deviation:.4g}"
+
+
+def _verdict(found: Verification) -> str:
+    wrong = sum(not row.agrees for row in found.rows)
+    return (
+        f"{len(found.rows)} comparisons, all agree"
+        if found.agrees
+        else f"{wrong} of {len(found.rows)} comparisons differ"
+    )
+
+
+def _row_data(row: Row) -> dict[str, Any]:
+    return {**_finite(asdict(row)), "agrees": row.agrees}
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in data.items()}  # pyright: ignore
+    if isinstance(data, float) and not isfinite(data):
+        return None
+    return list(data) if isinstance(data, tuple) else data  # pyright: ignore

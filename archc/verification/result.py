@@ -1,0 +1,106 @@
+"""What verification finds: comparisons, each measured and held against a tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How far outputs are from those expected, the worst of all outputs.
+
+    ``error`` is max |a − b| / max |b|, ``sqnr`` 10 log₁₀(Σ b² / Σ (a − b)²) in dB, ``top1`` the share of samples, or of
+    pixels, for which the largest of an output's channels is the same; None where there is one channel.
+    """
+
+    error: float
+    sqnr: float
+    top1: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What is allowed: an ``error`` of at most ``limit``, or an ``sqnr`` of at least so many dB."""
+
+    precision: str
+    measure: Literal["error", "sqnr"]
+    limit: float
+
+    def holds(self, found: Measured) -> bool:
+        """False also where there is anything but numbers."""
+        return (
+            found.error <= self.limit if self.measure == "error" else isfinite(found.error) and found.sqnr >= self.limit
+        )
+
+    def __str__(self) -> str:
+        return f"{self.limit:.1e}" if self.measure == "error" else f"{self.limit:g} dB"
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of the numbers of a tensor."""
+
+    least: float
+    mean: float
+    greatest: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """The first layer, in order of execution, that gives something else than expected.
+
+    ``place`` is its line in the spec, where that is known; ``before`` the largest error of what it reads, as far as
+    that was compared. ``stands_for`` are layers whose results are compared in this one's: folded into it, or taken out
+    between it and the layers before.
+    """
+
+    layer: str
+    op: str
+    place: str | None
+    measured: Measured
+    expected: Statistics
+    found: Statistics
+    before: float | None = None
+    stands_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison: ``what`` on ``device``, on a batch of ``samples`` (``random`` or ``images``).
+
+    ``input`` are the inputs' sizes without the batch. ``problem`` stands in place of ``measured`` where it did not run.
+    """
+
+    what: str
+    device: str
+    input: str
+    samples: str
+    batch: int
+    tolerance: Tolerance
+    measured: Measured | None = None
+    problem: str | None = None
+    blamed: Blamed | None = None
+
+    @property
+    def agrees(self) -> bool:
+        return self.measured is not None and self.tolerance.holds(self.measured)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All comparisons of a network or a model, with ``reference``; ``notes`` are what was not compared, and why."""
+
+    name: str
+    reference: str
+    weights: str
+    samples: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every comparison holds; at least one was made."""
+        return bool(self.rows) and all(row.agrees for row in self.rows)

@@ -1,0 +1,150 @@
+"""What is compared on: random numbers, and images of the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archc.backends.onnx.model import model_of
+from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from archc.backends.weights import Array
+from archc.diagnostics.diagnostic import RequestError
+from archc.display.names import some
+from archc.graph.graph import Graph
+from archc.runtime.errors import ModelError
+from archc.runtime.inputs import ARRAYS, Inputs, Refused, Sample
+from archc.runtime.session import Session, open_session
+
+T = TypeVar("T")
+Arrays = Mapping[str, Array]
+Kind = Literal["random", "images"]
+
+FOLDER = "folder:"
+HINT = "--images folder:PATH takes images, --images FILE.npy or .npz arrays that are preprocessed"
+OCTAVES = (2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Input → numbers, the samples on axis 0; and what could not be used."""
+
+    kind: Kind
+    arrays: Arrays
+    refused: tuple[str, ...] = field(default=())
+
+    @property
+    def count(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def first(self, count: int) -> dict[str, Array]:
+        """So many of them, from the start."""
+        return {name: array[:count] for name, array in self.arrays.items()}
+
+
+def random_samples(graph: Graph, count: int, seed: int) -> Samples:
+    """Random numbers for all inputs of a network, of mean 0 and variance 1.
+
+    Maps are smooth, their amplitude halved from octave to octave about as in photographs: white noise a network would
+    average away, and say nearly the same of each.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {name: _random((count, *t.shape.dims), generator) for name, t in graph.inputs.items()}
+    return Samples("random", {name: x.numpy() for name, x in drawn.items()})
+
+
+def _random(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    if len(shape) != 4:
+        return torch.randn(shape, generator=generator)
+    made = torch.zeros(shape)
+    for size in OCTAVES:
+        coarse = torch.randn(*shape[:2], size, size, generator=generator)
+        made += torch.nn.functional.interpolate(coarse, shape[2:], mode="bilinear") / size
+    return (made - made.mean((0, 2, 3), keepdim=True)) / made.std((0, 2, 3), keepdim=True)
+
+
+def for_network(graph: Graph, source: str, limit: int) -> Samples:
+    """Samples of ``--images``, prepared as the spec's `preprocess` says. Raises RequestError."""
+    names = list(graph.inputs)
+    said: Mapping[str, Any] = graph.preprocess.get(names[0], graph.preprocess)
+    if not said and len(names) == 1 and _path(source).is_dir():
+        raise RequestError(
+            f"--images {source}: the spec does not say how images become the network's input",
+            "write `preprocess` into it, or give arrays that are preprocessed (.npy)",
+        )
+    return read(Inputs(_inputs_alone(graph), said or None), source, limit)
+
+
+def read(inputs: Inputs, source: str, limit: int) -> Samples:
+    """At most ``limit`` samples of a folder of images, spread evenly over it, or of a file of arrays.
+
+    Those of other sizes than the first are left out. Raises RequestError where nothing is left.
+    """
+    path = _path(source)
+    try:
+        found = list(_spread(list(inputs.files([path])), limit) if _is_array(path) else _images(inputs, path, limit))
+    except ModelError as e:
+        raise RequestError(f"--images {source}: {e.message}", e.hint or HINT) from e
+    taken = [item for item in found if isinstance(item, Sample)]
+    refused = [f"{item.name}: {item.why}" for item in found if isinstance(item, Refused)]
+    alike = [item for item in taken if _shapes(item) == _shapes(taken[0])]
+    refused += [f"{item.name}: of another size than {taken[0].name}" for item in taken if item not in alike]
+    if not alike:
+        raise RequestError(f"--images {source}: nothing in it can be used: {some(refused) or 'it is empty'}", HINT)
+    for item in alike:
+        _check_finite(item, source)
+    arrays = {name: np.stack([item.arrays[name] for item in alike]) for name in alike[0].arrays}
+    return Samples("images", arrays, tuple(refused))
+
+
+def tensors(arrays: Arrays) -> dict[str, Tensor]:
+    """The arrays as PyTorch's tensors."""
+    return {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def _path(source: str) -> Path:
+    return Path(source.removeprefix(FOLDER))
+
+
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() in ARRAYS and not path.is_dir()
+
+
+def _images(inputs: Inputs, path: Path, limit: int) -> Iterable[Sample | Refused]:
+    from archc.runtime.images import SUFFIXES
+
+    if not path.is_dir():
+        return inputs.files([path])
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not files:
+        raise ModelError("no images in it")
+    return inputs.files(_spread(files, limit))
+
+
+def _spread(items: list[T], limit: int) -> list[T]:
+    """At even distances: folders are often sorted by class."""
+    count = min(limit, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def _shapes(item: Sample) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in item.arrays.items()}
+
+
+def _check_finite(item: Sample, source: str) -> None:
+    for name, array in item.arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RequestError(f"--images {source}: `{name}` of {item.name} holds what is infinite or no number")
+
+
+def _inputs_alone(graph: Graph) -> Session:
+    """A session with the network's inputs, and nothing that is computed."""
+    types = {name: TensorType(("N", *t.shape.dims)) for name, t in graph.inputs.items()}
+    nodes = [OnnxNode("Identity", [name], [f"{name} again"]) for name in types]
+    outputs = {f"{name} again": type for name, type in types.items()}
+    return open_session(b"".join(model_of(Program(nodes, [], types, outputs, {}, 18), "inputs").chunks()))

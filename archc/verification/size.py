@@ -1,0 +1,153 @@
+"""A network at one size of its inputs: what it is run on, what is expected there, and what others make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import torch
+
+from archc.backends.onnx.passes import PassError
+from archc.backends.onnx.profiles import profile
+from archc.backends.weights import Array
+from archc.diagnostics.diagnostic import RequestError
+from archc.graph.graph import Graph
+from archc.network import Weighted
+from archc.runtime.errors import ModelError
+from archc.runtime.predict import save
+from archc.verification.candidates import Candidate, candidates
+from archc.verification.first import search
+from archc.verification.layers import computed
+from archc.verification.measure import measured
+from archc.verification.result import Row, Tolerance
+from archc.verification.samples import Samples, tensors
+from archc.verification.sizes import input_text, shapes_of
+from archc.verification.tolerances import FP32
+
+POOL = 16  # samples that weights are fitted to, that int8 is calibrated on, and that its classes are counted on
+LAYERS, SOURCE = "layers, one by one", "source, by itself"
+
+Progress = Callable[[str], object]
+Outputs = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Some samples, and what the module makes of them."""
+
+    samples: str
+    batch: int
+    inputs: Mapping[str, Array]
+    expected: Outputs
+
+
+@dataclass
+class Size:
+    """``samples`` are what it is compared on, in batches of these sizes; ``fitted`` what int8 is calibrated on."""
+
+    weighted: Weighted
+    batches: Sequence[int]
+    samples: Sequence[Samples]
+    fitted: Samples
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def graph(self) -> Graph:
+        return self.weighted.network.graph
+
+    @property
+    def shown(self) -> str:
+        """The inputs' sizes."""
+        return input_text(shapes_of(self.graph))
+
+    def torch_rows(self, source: Sequence[Outputs] | str) -> Iterator[Row]:
+        """The layers one by one, and the source: what it gave for each of ``cases``, or why it did not run."""
+        yield from self._layers()
+        if isinstance(source, str):
+            yield from self._failed(SOURCE, "cpu", FP32, source)
+            return
+        for case, found in zip(self.cases, source, strict=True):
+            yield self._row(SOURCE, case, found)
+
+    def onnx_rows(self, profiles: Sequence[str], devices: tuple[str, ...], progress: Progress) -> Iterator[Row]:
+        """The profiles, wherever they run. ``progress`` is told what is being done."""
+        with TemporaryDirectory(prefix="archc-") as folder:
+            calibrate = Path(folder) / "samples.npz"
+            save(calibrate, self.fitted.arrays)
+            for name in profiles:
+                progress(f"{self.shown}: {name}")
+                yield from self._profile(name, devices, calibrate)
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Every batch size on all kinds of samples."""
+        return list(self._cases(self.batches))
+
+    @cached_property
+    def _large(self) -> list[Case]:
+        """All samples at once, so that there are enough to count classes on."""
+        counts = dict.fromkeys(min(POOL, one.count) for one in self.samples)
+        return list(self._cases([count for count in counts if count not in self.batches]))
+
+    def _cases(self, batches: Sequence[int]) -> Iterator[Case]:
+        module = self.weighted.module().eval()
+        for one in self.samples:
+            for batch in batches:
+                if batch > one.count:
+                    self.notes.append(f"no batch of {batch} {one.kind}: there are {one.count}")
+                    continue
+                inputs = one.first(batch)
+                with torch.inference_mode():
+                    given: Any = module(*tensors(inputs).values())
+                yield Case(one.kind, batch, inputs, _by_name(given, self.graph))
+
+    def _row(self, what: str, case: Case, found: Outputs, device: str = "cpu", tolerance: Tolerance = FP32) -> Row:
+        return Row(what, device, self.shown, case.samples, case.batch, tolerance, measured(found, case.expected))
+
+    def _layers(self) -> Iterator[Row]:
+        for case in self.cases:
+            found: dict[str, Array] = {}
+            names = {value: name for name, value in self.graph.outputs.items()}
+            with torch.inference_mode():
+                for node, given in computed(self.graph, self.weighted.loaded, tensors(case.inputs)):
+                    found |= {names[v]: y.numpy() for v, y in zip(node.outputs, given, strict=True) if v in names}
+            yield self._row(LAYERS, case, {name: found[name] for name in case.expected if name in found})
+
+    def _profile(self, name: str, devices: tuple[str, ...], calibrate: Path) -> Iterator[Row]:
+        try:
+            for candidate in candidates(self.weighted, profile(name), devices, calibrate):
+                yield from self._candidate(candidate)
+        except RequestError as e:
+            self.notes.append(f"no {name}: {e.message}")
+        except PassError as e:
+            yield from self._failed(f"onnx {name}", "cpu", FP32, str(e))
+
+    def _candidate(self, candidate: Candidate) -> Iterator[Row]:
+        place, tolerance = candidate.place.name, candidate.tolerance
+        cases = [*self.cases, *(self._large if tolerance.measure == "sqnr" else ())]
+        try:
+            with candidate.session() as session:
+                found = [session.run(case.inputs) for case in cases]
+        except ModelError as e:
+            yield from self._failed(candidate.what, place, tolerance, e.message)
+            return
+        rows = [self._row(candidate.what, c, y, place, tolerance) for c, y in zip(cases, found, strict=True)]
+        wrong = next((i for i, row in enumerate(rows) if not row.agrees), None)
+        if wrong is not None:
+            blamed = search(candidate, self.graph, self.weighted.loaded, cases[wrong].inputs)
+            rows[wrong] = replace(rows[wrong], blamed=blamed)
+        yield from rows
+
+    def _failed(self, what: str, device: str, tolerance: Tolerance, problem: str) -> Iterator[Row]:
+        case = self.cases[0]
+        yield Row(what, device, self.shown, case.samples, case.batch, tolerance, problem=problem)
+
+
+def _by_name(given: Any, graph: Graph) -> dict[str, Array]:
+    """A module gives one output as a tensor, several as a dict."""
+    found = cast("dict[str, Any]", given) if isinstance(given, dict) else {next(iter(graph.outputs)): given}
+    return {name: y.numpy() for name, y in found.items()}
