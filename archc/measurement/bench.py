@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,6 +61,7 @@ class Row:
     name: str
     kind: str
     timing: Timing | None = None
+    precision: str | None = None
     memory: int | None = None
     share: float | None = None
     ratio: Interval | None = None
@@ -112,33 +114,44 @@ def bench(subject: Subject, plan: Plan, progress: Progress = lambda _: None) -> 
     shapes = {batch: input_shapes(session.inputs, batch, plan.sizes) for batch in plan.batches}
     works = {batch: workload(subject.model, shape) for batch, shape in shapes.items()}
     precisions = list(dict.fromkeys(p for work in works.values() for p in work.precisions))
+    peaks_now = partial(measure_peaks, plan.device, precisions, plan.session_settings())
     progress("the machine's peak")
-    peaks = measure_peaks(plan.device, precisions, plan.session_settings())
-    limits = tuple(Limit(batch, work, roofline(work, peaks)) for batch, work in works.items())
-    batches = [_Batch(subject, plan, limit, shapes[limit.batch], progress) for limit in limits]
-    rows = [row for batch in batches for row in batch.rows()]
+    before = peaks_now()
+    rows = [
+        row for batch in works for row in _Batch(subject, plan, works[batch], batch, shapes[batch], progress).rows()
+    ]
+    progress("the machine's peak, again")
+    peaks = before.best(peaks_now())  # other work slows a machine, and nothing makes it faster
+    limits = {batch: Limit(batch, work, roofline(work, peaks)) for batch, work in works.items()}
     return Bench(
         subject.name, plan.device, device_name(plan.device, plan.settings.cuda.device_id),
-        plan.session_settings().intra_op_threads or 1, VERSION, shapes[plan.batches[0]], plan.rounds, peaks, limits,
-        tuple(rows),
+        plan.session_settings().intra_op_threads or 1, VERSION, shapes[plan.batches[0]], plan.rounds, peaks,
+        tuple(limits.values()), tuple(_shared(row, limits[row.batch]) for row in rows),
     )  # fmt: skip
+
+
+def _shared(row: Row, limit: Limit) -> Row:
+    """With its share of the limit, which is that of the model's precision and of no other."""
+    if row.timing is None or row.precision != limit.work.precision:
+        return row
+    return replace(row, share=limit.time.kernels / row.timing.median)
 
 
 class _Batch:
     """All candidates at one batch size."""
 
     def __init__(
-        self, subject: Subject, plan: Plan, limit: Limit, shapes: Mapping[str, Shape], progress: Progress
+        self, subject: Subject, plan: Plan, work: Workload, batch: int, shapes: Mapping[str, Shape], progress: Progress
     ) -> None:
-        self.subject, self.plan, self.limit, self.shapes, self.progress = subject, plan, limit, shapes, progress
-        self.precision = limit.work.precision
+        self.subject, self.plan, self.batch, self.shapes, self.progress = subject, plan, batch, shapes, progress
+        self.precision = work.precision
         self.errors: list[Row] = []
         self.inputs: Mapping[str, Array] = {}
 
     def rows(self) -> list[Row]:
         with TemporaryDirectory(prefix="archc-") as folder:
             candidates = self._agreeing([*self._ours(), *self._theirs(Path(folder))])
-            self.progress(f"batch {self.limit.batch}: {', '.join(c.name for c in candidates)}")
+            self.progress(f"batch {self.batch}: {', '.join(c.name for c in candidates)}")
             runners = {c.name: c.run for c in candidates}
             found = compare(runners, rounds=self.plan.rounds, seconds=self.plan.seconds)
             return [self._row(c, found) for c in _fastest(candidates, found)] + self.errors
@@ -165,11 +178,11 @@ class _Batch:
         )  # fmt: skip
         found: list[Candidate] = []
         for name in self.plan.against:
-            self.progress(f"batch {self.limit.batch}: preparing {name}")
+            self.progress(f"batch {self.batch}: preparing {name}")
             try:
                 found += rivals.candidates(name, case)
             except RivalError as e:
-                self.errors.append(Row(self.limit.batch, name, name, error=str(e)))
+                self.errors.append(Row(self.batch, name, name, error=str(e)))
         return found
 
     def _agreeing(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -183,7 +196,7 @@ class _Batch:
                 found.append(candidate)
             else:
                 error = f"computes something else: {seen}"
-                self.errors.append(Row(self.limit.batch, candidate.name, candidate.kind, error=error))
+                self.errors.append(Row(self.batch, candidate.name, candidate.kind, error=error))
         return found
 
     def _row(self, candidate: Candidate, found: Comparison) -> Row:
@@ -192,10 +205,9 @@ class _Batch:
             settings = self.plan.session_settings() if candidate.model == self.subject.model else Settings()
             memory = memory_of_run(candidate.model, self.shapes, self.plan.device, settings)
         ratio = None if candidate.name == OURS else found.ratio(candidate.name, OURS)
-        same = candidate.precision == self.precision
-        name = candidate.name if same else f"{candidate.name}, {candidate.precision}"
-        share = self.limit.time.kernels / timing.median if same else None  # the limit is that of the model's precision
-        return Row(self.limit.batch, name, candidate.kind, timing, memory, share, ratio)
+        other = "" if candidate.precision == self.precision else f", {candidate.precision}"
+        name, kind = candidate.name + other, candidate.kind
+        return Row(self.batch, name, kind, timing, candidate.precision, memory, ratio=ratio)
 
 
 def _fastest(candidates: Sequence[Candidate], found: Comparison) -> list[Candidate]:

@@ -35,6 +35,11 @@ class Peaks:
     flops: Mapping[str, float]
     bandwidth: float
 
+    def best(self, other: Peaks) -> Peaks:
+        """The better of each figure; both have the same precisions."""
+        flops = {name: max(value, other.flops[name]) for name, value in self.flops.items()}
+        return Peaks(flops, max(self.bandwidth, other.bandwidth))
+
 
 def measure_peaks(
     device: str, precisions: Sequence[str], settings: Settings | None = None, *,

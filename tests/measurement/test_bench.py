@@ -1,4 +1,4 @@
-"""``archc bench`` as a user runs it, on a small network; the machine's peaks and memory are given, as they take seconds."""
+"""``archc bench`` as a user runs it, on a small network. Peaks and memory are given: measuring them takes seconds."""
 
 from __future__ import annotations
 
@@ -258,8 +258,8 @@ def example() -> Bench:
     work = Workload(kernels, 9_000_000, ("resize",))
     limits = (Limit(1, work, roofline(work, PEAKS)),)
     rows = (
-        Row(1, "archc", "archc", steady, 50_000_000, limits[0].time.kernels / 0.011),
-        Row(1, "torch, channels_last", "torch", slower, None, 0.4, Interval(2.0, 1.9, 2.1)),
+        Row(1, "archc", "archc", steady, "fp32", 50_000_000, limits[0].time.kernels / 0.011),
+        Row(1, "torch, channels_last", "torch", slower, "fp32", None, 0.4, Interval(2.0, 1.9, 2.1)),
         Row(1, "openvino", "openvino", error="OpenVINO does not take the model: no Resize"),
     )
     return Bench(

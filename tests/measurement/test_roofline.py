@@ -45,6 +45,11 @@ def test_peaks_are_measured_at_the_precisions_asked_for() -> None:
     assert all(value > 1e6 for value in (*found.flops.values(), found.bandwidth))
 
 
+def test_of_two_measurements_the_better_counts() -> None:
+    other = Peaks({"fp32": 90.0, "int8": 500.0}, bandwidth=11.0)
+    assert PEAKS.best(other) == Peaks({"fp32": 100.0, "int8": 500.0}, 11.0)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_what_is_timed_is_a_product(precision: str) -> None:
     proto = onnx.ModelProto.FromString(product_model(precision, 8))

@@ -42,7 +42,11 @@ def options_for(device: str, cores: int, *, threads: int | None = None, allow_tf
 
 
 def start(device: str, *, threads: int | None = None, allow_tf32: bool = False) -> Settings:
-    """The settings from which the search sets out: onnxruntime's own, but for TF32, which it has on by itself."""
+    """The settings from which the search sets out: onnxruntime's own, but for TF32, which it has on by itself.
+
+    cuDNN's fused graphs are said to use TF32 whatever this is (onnxruntime's pull request 19470): whoever computes
+    less exactly than the start is found out by the outputs, and not kept.
+    """
     settings = Settings(intra_op_threads=threads)
     if device == CUDA and not allow_tf32:
         return replace(settings, cuda=replace(settings.cuda, use_tf32=False))
