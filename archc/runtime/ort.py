@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +120,26 @@ def package() -> Package:
 
 
 def preload() -> None:
-    """Let onnxruntime load CUDA's libraries from NVIDIA's wheels, where it can (from 1.21 on)."""
-    if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
+    """Load CUDA's libraries from NVIDIA's wheels, where onnxruntime can be told to (from 1.21 on).
+
+    It looks beside itself alone. The wheels may lie elsewhere on Python's path, as torch's do that an environment
+    inherits, so these are loaded first: whatever asks for a library by its name later then gets the one in memory.
+    """
+    if not hasattr(ort, "preload_dlls"):
+        return
+    for path in in_wheels(_paths()):
+        with suppress(OSError):  # whether it matters is found out when each is tried by its name
+            ctypes.CDLL(str(path))
+    ort.preload_dlls()
+
+
+def in_wheels(paths: Iterable[Sequence[str]], folders: Sequence[str] | None = None) -> list[Path]:
+    """The files of NVIDIA's wheels, which share the package ``nvidia``, among these; ``folders`` are that package's."""
+    if folders is None:
+        spec = find_spec("nvidia")
+        folders = list(spec.submodule_search_locations or ()) if spec else []
+    found = (Path(folder, *path[1:]) for path in paths for folder in folders)
+    return [path for path in found if path.is_file()]
 
 
 def message(error: Exception) -> str:
@@ -136,8 +156,13 @@ def _unreadable(said: str) -> ModelError:
 
 def _opened() -> list[str]:
     """The names that ``preload_dlls`` tries: its own list, since the provider is linked with a part of them alone."""
+    return [path[-1] for path in _paths()]
+
+
+def _paths() -> list[Sequence[str]]:
+    """Where they lie in NVIDIA's wheels, part by part from ``nvidia`` on."""
     paths = getattr(ort, "_get_nvidia_dll_paths", None)
-    return [path[-1] for path in paths(sys.platform == "win32")] if paths else []
+    return list(paths(sys.platform == "win32")) if paths else []
 
 
 def _placed(raw: Any) -> Iterator[Placed]:

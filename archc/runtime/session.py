@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["CudaSettings", "ProfileWarning", "Session", "Settings", "SettingsError", "open_session", "session"]
 
 
-_OF_CUDA = re.compile(r"CUDA failure|CUDNN failure|CUBLAS failure|cuda_execution_provider")  # in onnxruntime's messages
+# In onnxruntime's messages; CUDNN_FE is cuDNN's front end, by which convolutions are run.
+_OF_CUDA = re.compile(r"\b(CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure|cuda_execution_provider")
 
 
 class ProfileWarning(UserWarning):

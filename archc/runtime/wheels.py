@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 
 GPU, CPU = "onnxruntime-gpu", "onnxruntime"
 LAST_FOR_CUDA_12 = "1.26"  # of onnxruntime-gpu: later ones are built for CUDA 13
 
 
 def installed(found: Iterable[Distribution] | None = None) -> dict[str, str]:
-    """Wheel → version, of all that hold the module ``onnxruntime``: each new one overwrites the files of the others."""
+    """Wheel → version, of all that hold the module ``onnxruntime``: each new one overwrites the files of the others.
+
+    Of several folders on Python's path the first that has one counts: what lies in the others is not imported.
+    """
     candidates = distributions() if found is None else found
-    named = {d.metadata["Name"].lower().replace("_", "-"): d for d in candidates if d.metadata["Name"]}
-    return {name: d.version for name, d in sorted(named.items()) if _holds_module(name, d)}
+    named = [(str(d.metadata["Name"]).lower().replace("_", "-"), d) for d in candidates]
+    holding = [(name, d) for name, d in named if _holds_module(name, d)]
+    return dict(sorted((name, d.version) for name, d in holding if _folder(d) == _folder(holding[0][1])))
+
+
+def _folder(wheel: Distribution) -> Path:
+    return Path(str(wheel.locate_file(""))).resolve()
 
 
 def _holds_module(name: str, wheel: Distribution) -> bool:

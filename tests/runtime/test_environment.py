@@ -171,6 +171,30 @@ def test_wheels_are_told_by_the_module_that_they_hold(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_wheel_that_is_not_imported_is_no_conflict(tmp_path: Path) -> None:
+    """As where a folder is put before those of the system: its module hides the other one."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    files = "onnxruntime/__init__.py"
+    found = [
+        distribution(first, "onnxruntime_gpu", "1.31.1", files),
+        distribution(second, "onnxruntime", "1.30.0", files),
+    ]
+    assert wheels.installed(found) == {"onnxruntime-gpu": "1.31.1"}
+    assert wheels.installed(reversed(found)) == {"onnxruntime": "1.30.0"}
+
+
+def test_libraries_in_wheels_are_found_wherever_these_lie(tmp_path: Path) -> None:
+    from archc.runtime.ort import in_wheels
+
+    (tmp_path / "cu13" / "lib").mkdir(parents=True)
+    there = tmp_path / "cu13" / "lib" / "libcublas.so.13"
+    there.touch()
+    paths = [("nvidia", "cu13", "lib", name) for name in ("libcublasLt.so.13", "libcublas.so.13")]
+    assert in_wheels(paths, ["/nowhere", str(tmp_path)]) == [there]
+
+
 def test_the_installed_one_is_found() -> None:
     assert "onnxruntime-gpu" in wheels.installed() or "onnxruntime" in wheels.installed()
 
