@@ -10,7 +10,10 @@ from archc.backends.onnx.save import OnnxReport
 from archc.backends.weights import WeightsError
 from archc.display.numbers import binary
 from archc.network import Network
+from archc.runtime import kernels
 from archc.targets import Options, TargetError, Written, stem
+
+MOST_MISSING = 5  # nodes without a kernel that are shown
 
 
 class OnnxTarget:
@@ -46,7 +49,18 @@ def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
 def _notes(report: OnnxReport, options: Options) -> list[str]:
     done = _done(report.passes) if options.verbose else ()
     said = [line for one in report.passes if one.report for line in one.report.lines()]
-    return [*done, *said, *_on_weights(report, options)]
+    return [*done, *said, *_on_kernels(report), *_on_weights(report, options)]
+
+
+def _on_kernels(report: OnnxReport) -> list[str]:
+    """What a GPU would leave to the CPU, so that `archc run --device cuda` would refuse the model."""
+    lacking = report.without_kernel
+    if not lacking:
+        return []
+    shown = [f"  {missing}" for missing in lacking[:MOST_MISSING]]
+    more = [f"  and {len(lacking) - MOST_MISSING} more"] if len(lacking) > MOST_MISSING else []
+    heading = f"warning: without a CUDA kernel in onnxruntime {kernels.version()}, so that they would run on the CPU:"
+    return [heading, *shown, *more]
 
 
 def _done(passes: Sequence[Applied]) -> list[str]:

@@ -106,3 +106,13 @@ def test_the_list_of_profiles_has_every_profile_and_every_pass(archc: Archc) -> 
     both = archc("list", "--ops", "--profiles")
     assert both.code == 2
     assert "ask for one" in both.err
+
+
+def test_what_cuda_has_no_kernel_for_is_said(archc: Archc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "warning" not in archc("build", "tiny.yaml:small", "--to", "onnx", "--profile", "cuda-fp32").out
+    monkeypatch.setattr("archc.ops.activation.Relu.onnx", lambda _, e, inputs, shapes: e.node("Celu", inputs))
+    result = archc("build", "tiny.yaml:small", "--to", "onnx", "--profile", "cuda-fp32")
+    assert result.code == 0
+    assert "warning: without a CUDA kernel in onnxruntime" in result.out
+    assert "`stage1.1.act`: Celu has no kernel in CUDAExecutionProvider" in result.out
+    assert "warning" not in archc("build", "tiny.yaml:small", "--to", "onnx").out

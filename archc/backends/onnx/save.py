@@ -10,10 +10,13 @@ from typing import Any
 
 from archc.backends.onnx import write as files
 from archc.backends.onnx.export import Export
+from archc.backends.onnx.kernels import without_kernel
 from archc.backends.onnx.model import IR_VERSION, build
 from archc.backends.onnx.passes.base import Applied
+from archc.backends.onnx.profiles import CUDA
 from archc.backends.weights.fit import Report
 from archc.graph.graph import Graph
+from archc.runtime.kernels import Missing
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class OnnxReport:
     inputs: dict[str, tuple[int | str, ...]]
     outputs: dict[str, tuple[int | str, ...]]
     passes: tuple[Applied, ...]  # what each pass did
+    without_kernel: tuple[Missing, ...]  # nodes of a CUDA profile that would run on the CPU, or fall apart
     folded: int  # batch norms, and other affine ops, worked into the layer before them
     weights: Report | None  # None: random
     seed: int | None  # of random weights
@@ -73,6 +77,7 @@ def save(
         inputs={name: type.shape for name, type in built.program.inputs.items()},
         outputs={name: type.shape for name, type in built.program.outputs.items()},
         passes=built.applied,
+        without_kernel=tuple(without_kernel(built.program, CUDA)) if export.profile.provider == CUDA else (),
         folded=len(built.folded),
         weights=built.weights,
         seed=seed if weights is None else None,
