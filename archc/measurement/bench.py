@@ -147,6 +147,7 @@ class _Batch:
         self.precision = work.precision
         self.errors: list[Row] = []
         self.inputs: Mapping[str, Array] = {}
+        self.outputs: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
         with TemporaryDirectory(prefix="archc-") as folder:
@@ -167,13 +168,13 @@ class _Batch:
     def _session(self, name: str, settings: Settings) -> Candidate:
         session = open_session(self.subject.model, device=self.plan.device, settings=settings)
         self.inputs = self.inputs or random_inputs(session.inputs, self.shapes)
+        self.outputs = tuple(session.outputs)
         run = Bound(session, self.inputs)
         return Candidate(name, name, self.precision, run, run.outputs, self.subject.model)
 
     def _theirs(self, folder: Path) -> list[Candidate]:
-        outputs = tuple(open_session(self.subject.model, device=self.plan.device).outputs)
         case = Case(
-            self.subject, self.inputs, outputs, self.plan.device, self.plan.session_settings().intra_op_threads or 1,
+            self.subject, self.inputs, self.outputs, self.plan.device, self.plan.session_settings().intra_op_threads or 1,
             self.precision, folder,
         )  # fmt: skip
         found: list[Candidate] = []
