@@ -174,8 +174,8 @@ class _Batch:
 
     def _theirs(self, folder: Path) -> list[Candidate]:
         case = Case(
-            self.subject, self.inputs, self.outputs, self.plan.device, self.plan.session_settings().intra_op_threads or 1,
-            self.precision, folder,
+            self.subject, self.inputs, self.outputs, self.plan.device,
+            self.plan.session_settings().intra_op_threads or 1, self.precision, folder,
         )  # fmt: skip
         found: list[Candidate] = []
         for name in self.plan.against:
