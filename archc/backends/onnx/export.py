@@ -68,8 +68,10 @@ class Export:
         if topk is not None and topk < 1:
             raise RequestError(f"--with-topk {topk}: at least one class must be given")
         calibration = Calibration.of(calibrate, calibrate_method, calibrate_limit, reduce_range)
-        if calibration is not None and chosen.precision != "int8":
-            raise RequestError(f"--calibrate: nothing is to be calibrated in the profile `{chosen.name}`")
+        if calibration is not None and chosen.precision == "fp32":
+            raise RequestError(f"--calibrate: nothing is rounded in the profile `{chosen.name}`")
+        if chosen.precision != "int8" and (calibrate_method or reduce_range):
+            raise RequestError(f"--calibrate-method and --reduce-range speak of int8, not of `{chosen.name}`")
         return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration)
 
     @property

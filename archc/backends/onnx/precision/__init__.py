@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def _fp16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Fp16
 
-    return [Fp16(export.profile.provider, export.keep_fp32)]
+    return [Fp16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
 
 
 def _bf16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Bf16
     from archc.backends.onnx.precision.half.forms import Bf16Forms
 
-    return [Bf16Forms(), Bf16(export.profile.provider, export.keep_fp32)]
+    return [Bf16Forms(), Bf16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
 
 
 def _int8(graph: Graph, export: Export) -> list[ProgramPass]:

@@ -55,7 +55,7 @@ class _Simulation:
         if tensor not in self._views:
             constant = self._made.initializers.get(tensor)
             self._views[tensor] = (
-                cast(self._made, tensor, FLOAT, reader) if constant is None else _widened(self._made, constant)
+                cast(self._made, tensor, FLOAT, reader) if constant is None else widened(self._made, constant)
             )
         return self._views[tensor]
 
@@ -70,7 +70,9 @@ class _Simulation:
         program.append(OnnxNode(CAST, [exact], [tensor], {"to": TYPES[dtype]}, f"{exact}.{SHORT[dtype]}", node.layer))
 
 
-def _widened(program: Program, constant: Initializer) -> str:
+def widened(program: Program, constant: Initializer) -> str:
+    """A new initializer with the numbers of this one in fp32; gives its name."""
+
     def read() -> Array:
         return constant.read().astype(np.float32)
 

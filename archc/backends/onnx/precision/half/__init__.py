@@ -6,14 +6,19 @@ that half is not enough, their numbers would not fit, or the caller keeps the la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
+from archc.backends.onnx.calibration import Calibration
+from archc.backends.onnx.kernels import without_kernel
 from archc.backends.onnx.passes.base import Change, ProgramPass
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
+from archc.backends.onnx.precision.half.errors import compare
 from archc.backends.onnx.precision.half.plan import Plan, plan
+from archc.backends.onnx.precision.half.report import HalfReport, Measured
 from archc.backends.onnx.precision.half.rewrite import Rewriter
 from archc.backends.onnx.precision.half.weights import Narrowing
+from archc.backends.onnx.precision.int8.samples import samples_for
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.precision.types import SHORT
 from archc.backends.onnx.program import Program
@@ -24,25 +29,56 @@ __all__ = ["Bf16", "Fp16", "Half"]
 class Half(ProgramPass):
     """Lets what can compute in half precision do so. Inputs and outputs of the model keep their types.
 
-    ``keep`` are patterns of layers that stay in fp32. Raises RequestError for one that matches nothing.
+    ``keep`` are patterns of layers that stay in fp32. With a ``calibration``, the report says what rounding costs on
+    its samples, prepared by the spec's ``preprocess``. Raises RequestError for a pattern that matches nothing, and
+    where the samples can't be used.
     """
 
     requires = (single_precision, nothing_quantized)
     dtype: ClassVar[str]
     opset: ClassVar[int]  # the first whose operators take the dtype and have kernels
 
-    def __init__(self, provider: str | None, keep: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        provider: str | None,
+        keep: Sequence[str] = (),
+        calibration: Calibration | None = None,
+        preprocess: Mapping[str, Any] | None = None,
+    ) -> None:
         self.provider, self.keep = provider, tuple(keep)
+        self.calibration, self.preprocess = calibration, preprocess or {}
 
     def run(self, program: Program) -> list[Change]:
         program.opsets[""] = max(program.opsets[""], self.opset)
         layers = kept(self.keep, [node.layer for node in program.nodes if node.layer])
+        exact = program.copy()
         narrowing = Narrowing(program, self.dtype)
         made = plan(program, self.dtype, self.provider, layers, narrowing)
         rewriter = Rewriter(program, made, self.dtype, narrowing)
         rewriter.run()
-        what = f"{len(made.halves)} nodes in {SHORT[self.dtype]}, {rewriter.casts} casts"
+        program.settle()
+        short = SHORT[self.dtype]
+        self.report = HalfReport(
+            short,
+            len(made.halves),
+            len(made.singles),
+            tuple(self._warnings(program, made)),
+            self._measured(exact, program),
+        )
+        what = f"{len(made.halves)} nodes in {short}, {rewriter.casts} casts"
         return [*_singles(made), *_vanished(program, narrowing), Change("all else", what)]
+
+    def _warnings(self, program: Program, made: Plan) -> Iterator[str]:
+        for node, reason in made.unfit.items():
+            yield f"{node.layer} stays in fp32, since {reason} for {SHORT[self.dtype]}"
+        for missing in without_kernel(program, self.provider) if self.provider else ():
+            yield f"left to the CPU: {missing}"
+
+    def _measured(self, exact: Program, program: Program) -> Measured | None:
+        if self.calibration is None:
+            return None
+        samples = samples_for(self.calibration, exact, self.preprocess)
+        return Measured(self.calibration, compare(exact, program, samples), tuple(samples.refused))
 
 
 def _singles(made: Plan) -> list[Change]:

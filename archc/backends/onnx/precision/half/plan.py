@@ -17,10 +17,14 @@ from archc.runtime.kernels import supports
 
 @dataclass
 class Plan:
-    """``halves``: node → the type parameters that become half. ``singles``: node that stays in fp32 → why."""
+    """``halves``: node → the type parameters that become half. ``singles``: node that stays in fp32 → why.
+
+    ``unfit`` are those of the singles that stay so because their numbers do not fit.
+    """
 
     halves: dict[OnnxNode, frozenset[str]] = field(default_factory=dict[OnnxNode, frozenset[str]])
     singles: dict[OnnxNode, str] = field(default_factory=dict[OnnxNode, str])
+    unfit: dict[OnnxNode, str] = field(default_factory=dict[OnnxNode, str])
 
 
 def plan(program: Program, dtype: str, provider: str | None, kept: set[str], narrowing: Narrowing) -> Plan:
@@ -32,20 +36,22 @@ def plan(program: Program, dtype: str, provider: str | None, kept: set[str], nar
         if found is None or node.op_type == CAST or FLOAT not in (here := bound(found, node, types)).values():
             continue
         parameters = _parameters(program, node, found, here, dtype, provider)
-        reason = "kept by --keep-fp32" if node.layer in kept else _overflow(node, found, parameters, program, narrowing)
-        if reason is None and not parameters:
-            reason = (
-                f"no {SHORT[dtype]} kernel in {provider}"
-                if provider
-                else f"ONNX has no {node.op_type} in {SHORT[dtype]}"
-            )
-        if reason is None:
-            made.halves[node] = parameters
+        if node.layer in kept:
+            made.singles[node] = "kept by --keep-fp32"
+        elif not parameters:
+            made.singles[node] = _lacking(node, dtype, provider)
+        elif (problem := _overflow(node, found, parameters, program, narrowing)) is not None:
+            made.singles[node] = made.unfit[node] = problem
         else:
-            made.singles[node] = reason
+            made.halves[node] = parameters
     _apply_table(made, dtype)
     _movers_between_singles(program, made, types)
     return made
+
+
+def _lacking(node: OnnxNode, dtype: str, provider: str | None) -> str:
+    short = SHORT[dtype]
+    return f"no {short} kernel in {provider}" if provider else f"ONNX has no {node.op_type} in {short}"
 
 
 def _parameters(

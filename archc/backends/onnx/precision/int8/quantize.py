@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.backends.onnx.calibration import Calibration
-from archc.backends.onnx.model import model_of
 from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
 from archc.backends.onnx.precision.int8 import rules
@@ -19,11 +18,10 @@ from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
 from archc.backends.onnx.precision.int8.report import Int8Report
-from archc.backends.onnx.precision.int8.samples import Samples
+from archc.backends.onnx.precision.int8.samples import samples_for
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
-from archc.runtime.session import open_session
 
 
 @dataclass
@@ -47,7 +45,7 @@ class QuantizeInt8(ProgramPass):
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
         if not made.nodes:
             raise RequestError("there is nothing in the network that 8-bit integers could compute")
-        samples = Samples(self.calibration, _inputs_alone(program), self.preprocess)
+        samples = samples_for(self.calibration, program, self.preprocess)
         integers = dict.fromkeys(node.layer for node in (*made.nodes, *made.clips))
         fp32 = dict.fromkeys(node.layer for node in program.nodes if node.layer not in integers)
         changes = [Change(node.layer, f"{node.op_type} in 8 bits") for node in made.nodes]
@@ -76,11 +74,3 @@ def _watched(
     bits = rounded.get(tensor)
     quantizer = quantizers[made.source(tensor)] if bits else None
     return Watched(node.layer, node.op_type, tensor, bits or tensor, quantizer)
-
-
-def _inputs_alone(program: Program) -> Any:
-    """A session with the program's inputs, and nothing that is computed."""
-    outputs = {f"{name} again": type for name, type in program.inputs.items()}
-    nodes = [OnnxNode("Identity", [name], [f"{name} again"]) for name in program.inputs]
-    same = Program(nodes, [], program.inputs, outputs, {}, program.opsets[""])
-    return open_session(b"".join(model_of(same, "inputs").chunks()))

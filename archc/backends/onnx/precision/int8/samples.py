@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from archc.backends.onnx.calibration import HINT, Calibration
+from archc.backends.onnx.model import model_of
 from archc.backends.onnx.precision.int8.evaluate import Sample
+from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
 from archc.runtime.errors import ModelError
 from archc.runtime.inputs import ARRAYS, Inputs, Refused
 from archc.runtime.inputs import Sample as Read
-from archc.runtime.session import Session
+from archc.runtime.session import Session, open_session
 
 KEPT = 256 << 20  # bytes of samples that are held in memory; more are read anew each time
 _T = TypeVar("_T")
@@ -109,3 +111,16 @@ def _spread_out(items: Sequence[_T], limit: int) -> Iterator[_T]:
     """At most ``limit`` of the items, at even distances: folders are often sorted by class."""
     count = min(limit, len(items))
     return (items[i * len(items) // count] for i in range(count))
+
+
+def samples_for(calibration: Calibration, program: Program, preprocess: Mapping[str, Any]) -> Samples:
+    """The samples that fit the program's inputs. Raises RequestError."""
+    return Samples(calibration, _inputs_alone(program), preprocess)
+
+
+def _inputs_alone(program: Program) -> Any:
+    """A session with the program's inputs, and nothing that is computed."""
+    outputs = {f"{name} again": type for name, type in program.inputs.items()}
+    nodes = [OnnxNode("Identity", [name], [f"{name} again"]) for name in program.inputs]
+    same = Program(nodes, [], program.inputs, outputs, {}, program.opsets[""])
+    return open_session(b"".join(model_of(same, "inputs").chunks()))

@@ -1,0 +1,44 @@
+"""What a build in half precision says: weights that did not fit, and, on the caller's samples, what rounding costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archc.backends.onnx.calibration import Calibration
+from archc.backends.onnx.precision import shown
+from archc.backends.onnx.precision.int8.errors import ErrorReport
+from archc.runtime.inputs import Refused
+
+ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The errors on the samples of a calibration."""
+
+    calibration: Calibration
+    errors: ErrorReport
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True)
+class HalfReport:
+    """``kind`` is fp16 or bf16; ``halves`` nodes are in it, ``singles`` in fp32. ``warnings`` are said in any case."""
+
+    kind: str
+    halves: int
+    singles: int
+    warnings: tuple[str, ...] = ()
+    measured: Measured | None = None
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [*self.warnings, *(self._errors(self.measured) if self.measured else ())]
+
+    def _errors(self, measured: Measured) -> Iterator[str]:
+        samples = shown.samples(measured.errors, measured.calibration)
+        nodes = f"{self.halves} nodes in {self.kind}, {self.singles} in fp32"
+        yield f"{self.kind}, simulated, against fp32 on {samples}: {nodes}"
+        yield from shown.losses(measured.errors)
+        yield from shown.remarks(measured.calibration, measured.refused, ON_RANDOM)
