@@ -32,7 +32,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 _FIRST = ("fold-batch-norm", "drop-identities", "flatten-concats")
 _ALWAYS = (*_FIRST, "pool-before-conv")
-_INT8 = (*_FIRST, "norm-as-depthwise", "pool-before-conv")
+_INT8 = (*_FIRST, "norm-as-depthwise", "pool-before-conv", "pool-as-depthwise")
 _CUDA = (*_FIRST, "norm-relu-as-max", "pool-before-conv", "conv-before-pool")
 
 PROFILES = {
