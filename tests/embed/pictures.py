@@ -18,7 +18,7 @@ from archc.backends.onnx.embed.preprocess import EmbedPreprocess
 from archc.backends.onnx.lower import OPSET
 from archc.backends.onnx.model import model_of
 from archc.backends.onnx.passes.base import run_on_program
-from archc.backends.onnx.profiles import CPU, CUDA
+from archc.backends.onnx.profiles import CPU
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
 from archc.graph.graph import Tensor as GraphTensor
 from archc.ops.shape import Shape
@@ -29,7 +29,7 @@ import_torchvision()
 from torchvision.transforms import InterpolationMode  # noqa: E402
 from torchvision.transforms._presets import ImageClassification  # noqa: E402
 
-FORMS = {"resize": CPU, "products": CUDA}  # the two ways of scaling, by the provider that they are for
+FORMS = {"resize": CPU, "products": None}  # the two ways of scaling, by a provider that they are for
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 Images = NDArray[np.uint8]

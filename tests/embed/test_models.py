@@ -113,7 +113,20 @@ def test_what_follows_has_fixed_sizes(tmp_path: Path) -> None:
     assert shapes["x.normalised"][1:] == [3, 24, 24]
 
 
-@pytest.mark.parametrize("profile", ["cuda-fp32", "cuda-fp16"])
+def test_a_portable_model_is_right_in_another_runtime(tmp_path: Path) -> None:
+    openvino: Any = pytest.importorskip("openvino")
+    net = network(tmp_path)
+    net.onnx(tmp_path / "net.onnx", preprocess=True)
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}  # it takes bf16 where the CPU has it
+    compiled = openvino.Core().compile_model(tmp_path / "net.onnx", "CPU", exact)
+    plain = session(build(net.graph).proto().SerializeToString())
+    preprocess = torchvision_s(24, 30, mean=[0.5, 0.4, 0.3], std=[0.2, 0.3, 0.4])
+    for image in photographs().values():
+        wanted = plain.run(None, {"x": applied(preprocess, image[None])})[0]
+        np.testing.assert_allclose(compiled([image[None]])[0], wanted, atol=2e-3)
+
+
+@pytest.mark.parametrize("profile", ["cpu", "cuda-fp32", "cuda-fp16"])
 def test_every_profile_takes_the_same_images(tmp_path: Path, profile: str) -> None:
     net = network(tmp_path).graph
     images = noise(1, 3, 60, 45, 3)

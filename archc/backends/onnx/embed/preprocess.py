@@ -8,13 +8,14 @@ from archc.backends.onnx.embed import products, resize
 from archc.backends.onnx.embed.plan import Plan
 from archc.backends.onnx.embed.writer import Writer
 from archc.backends.onnx.passes.base import Change, ProgramPass
-from archc.backends.onnx.profiles import CUDA
+from archc.backends.onnx.profiles import CPU
 from archc.backends.onnx.program import BATCH, Program, TensorType
 from archc.backends.onnx.wire import TYPES
 
 Crop = Callable[[Writer, str, Plan], str]
 
-_CROPS: dict[str | None, Crop] = {CUDA: products.crop}  # by provider; the others have kernels for Resize
+# By provider; products are right everywhere, also where a runtime has no `antialias`, or leaves it out unsaid.
+_CROPS: dict[str | None, Crop] = {CPU: resize.crop}
 
 
 class EmbedPreprocess(ProgramPass):
@@ -28,7 +29,7 @@ class EmbedPreprocess(ProgramPass):
     summary = "images become the network's input in the model: resize, crop, scale, normalise"
 
     def __init__(self, plans: Sequence[Plan], provider: str | None = None) -> None:
-        self._plans, self._crop = plans, _CROPS.get(provider, resize.crop)
+        self._plans, self._crop = plans, _CROPS.get(provider, products.crop)
 
     def run(self, program: Program) -> list[Change]:
         return [self._embed(program, plan) for plan in self._plans]

@@ -1,9 +1,11 @@
-"""Images scaled and cropped by two matrix products: for CUDA, where neither a node nor a size runs on the CPU.
+"""Images scaled and cropped by two matrix products: for any runtime, and for CUDA.
 
 One matrix takes rows of pixels to the crop's columns, the other columns to its rows; their entries are the weights that
 Pillow gives each pixel (its Resample.c: a filter widened by the scale, normalised over the pixels that are there). They
-are computed from the image's sizes. Sizes come from sums over pixels, not from `Shape`, since onnxruntime leaves to the
-CPU what follows that.
+are computed from the image's sizes. All operators are elementary: of `Resize` some runtimes leave out ``antialias``
+without a word. Sizes come from sums over pixels, not from `Shape`, since onnxruntime leaves to the CPU what follows
+that; so on CUDA neither a node nor a size runs on the CPU. Bytes and rounded sums are exact in TF32, which CUDA takes
+for products unless told otherwise, and weights have 11 bits: simulated, 2 to 3 of 100 pixels differ by a level.
 """
 
 from __future__ import annotations

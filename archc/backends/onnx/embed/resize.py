@@ -1,4 +1,4 @@
-"""Images scaled by `Resize` and cropped by `Slice`: for a CPU, whose kernels visit only the pixels that count.
+"""Images scaled by `Resize` and cropped by `Slice`: for onnxruntime on a CPU, whose kernel visits few pixels.
 
 With ``antialias`` and ``exclude_outside`` `Resize` computes as Pillow does: on bytes, rounded after each of its two
 passes. https://onnx.ai/onnx/operators/onnx__Resize.html
