@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -23,22 +24,39 @@ FAILED, BAD_INPUT, NO_DEVICE = 1, 2, 3  # exit codes, as archc has them
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where all is right and as fast as it is to be, 1 where not, 2 for bad input, 3 where there is no device."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.readme and (asked.quick or asked.device != "cuda"):
+        parser.error("--readme: a rehearsal is not to be read")
     if lacking := needs.missing():
         _say(f"error: {sys.executable} lacks {', '.join(lacking)}")
         _say(f"help: {sys.executable} -m pip install {' '.join(lacking)}")
         return BAD_INPUT
-    if asked.table:
-        return _put_together(asked)
     from archc.cli.failures import explain
+    from archc.files import WriteError
     from archc.runtime.devices import DeviceError
-    from tests.gpu.machine import require
+    from tests.gpu.results import ResultsError
+    from tests.gpu.table import NoPlaceError
 
     try:
-        require(asked.device)
+        return _run(asked)
     except DeviceError as e:
         _say(str(explain(e)))
         return NO_DEVICE
+    except (NoPlaceError, ResultsError, WriteError) as e:
+        _say(f"error: {e}")
+        return BAD_INPUT
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from tests.gpu.machine import require
+    from tests.gpu.table import around
+
+    if asked.readme is not None:
+        around(asked.readme)  # before anything is measured
+    if asked.table:
+        return _put_together(asked)
+    require(asked.device)
     return 0 if asked.check else _measure(asked)
 
 
@@ -82,7 +100,7 @@ def _done(jobs: Sequence[Job], scope: Scope, out: Path | None) -> Results:
     from tests.gpu.machine import machine, today
     from tests.gpu.results import Results
 
-    results = Results(machine(scope.device), today(), {}, {})
+    results = Results(machine(scope.device), today(), scope.size, {}, {})
     _say(str(results.machine))
     for number, job in enumerate(jobs, 1):
         start = perf_counter()
@@ -96,24 +114,24 @@ def _done(jobs: Sequence[Job], scope: Scope, out: Path | None) -> Results:
 def _one(job: Job, scope: Scope, results: Results) -> None:
     from tests.gpu.job import arguments
 
-    done = subprocess.run(
-        [sys.executable, *arguments(job, scope)], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:
-        results.failed[job] = f"ended with {done.returncode}"
-    else:
-        results.found[job] = json.loads(done.stdout.splitlines()[-1])
+    with TemporaryDirectory(prefix="archc-") as folder:
+        out = Path(folder) / "found.json"
+        command = [sys.executable, *arguments(job, scope, out)]
+        code = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode
+        if code:
+            results.failed[job] = f"ended with {code}; what it said stands above"
+        else:
+            results.found[job] = json.loads(out.read_text(encoding="utf-8"))
 
 
 def _put_together(asked: argparse.Namespace) -> int:
     from tests.gpu.results import ResultsError, read
 
-    try:
-        results = read(asked.table)
-    except ResultsError as e:
-        _say(f"error: {e}")
-        return BAD_INPUT
-    scope = _scope(asked)
+    scope, results = _scope(asked), read(asked.table)
+    if (results.machine.device, results.size) != (scope.device, scope.size):
+        raise ResultsError(
+            f"{asked.table[0]} is of {results.machine.device} and of images of {results.size or 'full'} size"
+        )
     return _end(results, scope, asked.readme, scope.jobs())
 
 

@@ -1,10 +1,11 @@
-"""One measurement in a process of its own: ``python -m tests.gpu.job JOB SCOPE`` prints JSON as its last line."""
+"""One measurement in a process of its own: ``python -m tests.gpu.job JOB SCOPE FILE`` writes it as JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.gpu.scope import CORRECTNESS, RUN, Job, Scope
@@ -27,10 +28,11 @@ def done(job: Job, scope: Scope) -> list[dict[str, Any]]:
     return [measured(job, scope)]
 
 
-def arguments(job: Job, scope: Scope) -> list[str]:
+def arguments(job: Job, scope: Scope, out: Path) -> list[str]:
     """For ``python``."""
-    return ["-m", "tests.gpu.job", json.dumps(asdict(job)), json.dumps(scope.to_json())]
+    return ["-m", "tests.gpu.job", json.dumps(asdict(job)), json.dumps(scope.to_json()), str(out)]
 
 
 if __name__ == "__main__":
-    print(json.dumps(done(Job(**json.loads(sys.argv[1])), Scope.from_json(json.loads(sys.argv[2])))))
+    found = done(Job(**json.loads(sys.argv[1])), Scope.from_json(json.loads(sys.argv[2])))
+    Path(sys.argv[3]).write_text(json.dumps(found), encoding="utf-8")

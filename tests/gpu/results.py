@@ -23,10 +23,11 @@ class ResultsError(Exception):
 
 @dataclass(frozen=True)
 class Results:
-    """By job, what it gave. A job that failed stands in ``failed``, with why."""
+    """By job, what it gave; those that failed stand in ``failed``, with why. ``size`` is that of the scope's images."""
 
     machine: Machine
     date: str
+    size: int | None
     found: dict[Job, list[dict[str, Any]]]
     failed: dict[Job, str]
 
@@ -49,12 +50,13 @@ class Results:
     def problems(self, scope: Scope) -> list[str]:
         """All that is wrong, a line each; none where all is right, and as fast as it is to be."""
         wrong = [f"{job}: {why}" for job, why in self.failed.items()]
-        wrong += [f"not right: {one}" for one in self.outcomes() if not one.right]
+        wrong += [f"not right: {one}" for one in self.outcomes() if one.problem is not None]
         runs = [one for job, found in self.found.items() if job.kind == RUN for one in found]
         wrong += [f"archc run, {one['network']}, {one['profile']}: {one['problem']}" for one in runs if one["problem"]]
         for row in self.rows():
             where = f"{row['network']}, batch {row['batch']}"
-            wrong += [f"{where}: {kind} was not measured: {why}" for kind, why in row["problems"].items()]
+            lost = {kind: "it is not there" for kind in RIVALS if kind not in row["rivals"]} | row["problems"]
+            wrong += [f"{where}: {kind} was not measured: {why}" for kind, why in lost.items()]
             ratio = row["rivals"].get(STOCK, {}).get("ratio")
             if scope.aim is not None and ratio is not None and ratio < scope.aim:
                 wrong.append(f"{where}: {ratio:.2f} times as fast as the {STOCK}; {scope.aim:g} is the aim")
@@ -68,7 +70,7 @@ class Results:
     def write(self, path: Path) -> None:
         """As JSON. Raises WriteError."""
         data = {
-            "format": FORMAT, "machine": self.machine.to_json(), "date": self.date,
+            "format": FORMAT, "machine": self.machine.to_json(), "date": self.date, "size": self.size,
             "found": [{**_data(job), "results": found} for job, found in self.found.items()],
             "failed": [{**_data(job), "why": why} for job, why in self.failed.items()],
         }  # fmt: skip
@@ -84,9 +86,11 @@ def read(paths: Sequence[Path]) -> Results:
     for path, part in zip(paths, parts, strict=True):
         if part.machine != first.machine:
             raise ResultsError(f"{path} is of another machine than {paths[0]}: {part.machine}, not {first.machine}")
+        if part.size != first.size:
+            raise ResultsError(f"{path} and {paths[0]} are of images of other sizes")
         found.update(part.found)
         failed = {job: why for job, why in failed.items() if job not in part.found} | part.failed
-    return Results(first.machine, max(part.date for part in parts), found, failed)
+    return Results(first.machine, max(part.date for part in parts), first.size, found, failed)
 
 
 def _read(path: Path) -> Results:
@@ -96,7 +100,7 @@ def _read(path: Path) -> Results:
             raise ResultsError(f"{path} is of format {data['format']}, not {FORMAT}")
         found = {_job(entry): entry["results"] for entry in data["found"]}
         failed = {_job(entry): entry["why"] for entry in data["failed"]}
-        return Results(Machine(**data["machine"]), data["date"], found, failed)
+        return Results(Machine(**data["machine"]), data["date"], data["size"], found, failed)
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise ResultsError(f"{path} holds no results: {e!r}") from e
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archc.backends.onnx.profiles import PROFILES
-from archc.measurement.agreement import SAME_MODEL
+from archc.measurement.agreement import SAME_MODEL, agreement
 from tests.gpu import subjects
 from tests.gpu.scope import Job, Scope
 
@@ -36,7 +36,7 @@ def outcome(job: Job, scope: Scope) -> dict[str, Any]:
 
 
 def _compared(model: Path, pictures: list[Path], scope: Scope) -> str | None:
-    raw: list[list[NDArray[Any]]] = []
+    raw: list[dict[str, NDArray[Any]]] = []
     for device in (scope.device, "cpu"):
         out = model.with_name(f"{device}.npz")
         options = ["--device", device, "--format", "json", "--output", str(out)]
@@ -47,10 +47,9 @@ def _compared(model: Path, pictures: list[Path], scope: Scope) -> str | None:
         if said["device"] != device or said["errors"] or len(said["results"]) != len(pictures):
             return f"archc run --device {device} says that it ran on {said['device']}: {said['errors']}"
         with np.load(out) as saved:
-            raw.append([saved[key] for key in saved if key != "samples"])
-    error = subjects.error(*raw)
-    allowed = SAME_MODEL[PROFILES[scope.profile].precision]
-    return None if error <= allowed else f"outputs on {scope.device} differ by {error:.1e} from those on the CPU"
+            raw.append({key: saved[key] for key in saved if key != "samples"})
+    seen = agreement(raw[0], raw[1], SAME_MODEL[PROFILES[scope.profile].precision])
+    return None if seen.holds else f"on {scope.device} and on the CPU: {seen}"
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import archc
+from archc.backends.onnx.profiles import CUDA, PROFILES
 from archc.compiler import SpecFile
 from archc.graph.cost import cost
 from archc.language import library
@@ -65,7 +66,7 @@ NETWORKS = ("resnet50", "googlenet", "densenet121", "vgg16")
 
 def full() -> Scope:
     """All that is to be known of a GPU."""
-    profiles = ("portable", "cuda-fp32", "cuda-fp16", "cuda-bf16")
+    profiles = tuple(name for name, profile in PROFILES.items() if profile.provider in (None, CUDA))
     families = tuple(dict.fromkeys((*NETWORKS, *smallest())))
     return Scope("cuda", profiles, families, "cuda-fp16", NETWORKS, (1, 128))
 
