@@ -11,7 +11,8 @@ from archc.runtime.kernels import Argument, operator
 
 HALVES = ("float16", "bfloat16")
 NAMES = {number: name for name, number in TYPES.items()}
-CAST = "Cast"  # its output's type is an attribute
+CAST = "Cast"
+_SAYS_TYPE = ("to", "output_dtype", "dtype")  # attributes that give the outputs' element type
 
 
 class Signature(NamedTuple):
@@ -49,8 +50,9 @@ def dtypes(program: Program) -> dict[str, str]:
 
 
 def _results(program: Program, node: OnnxNode, known: Mapping[str, str]) -> dict[str, str]:
-    if node.op_type == CAST:
-        return {node.outputs[0]: NAMES[node.attributes["to"]]}
+    said = next((NAMES.get(node.attributes[key]) for key in _SAYS_TYPE if key in node.attributes), None)
+    if said is not None:
+        return dict.fromkeys(filter(None, node.outputs), said)
     made = signature(program, node)
     if made is None:
         return {t: type.dtype for t in node.outputs if (type := program.types.get(t) or program.outputs.get(t))}
