@@ -29,7 +29,7 @@ def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Itera
         if node.op_type == "QuantizeLinear" and node.outputs[0] in inputs:
             _round_twice(made, node, inputs[node.outputs[0]], wanted)
         elif node in plan.nodes or node.op_type == "DequantizeLinear":
-            made.append(_beside(made, node, node.inputs, inputs))
+            made.append(_beside(program, node))
     return made
 
 
@@ -41,8 +41,13 @@ def _round_twice(made: Program, node: OnnxNode, tensor: str, wanted: set[str]) -
         made.append(OnnxNode("QuantizeLinear", [node.inputs[0] + _BEHIND, *parameters], [bits], name=bits))
 
 
-def _beside(made: Program, node: OnnxNode, inputs: Iterable[str], rounded: Mapping[str, str]) -> OnnxNode:
-    constants = made.initializers
-    reads = [t if t in constants or not t else t + _BEHIND for t in inputs]
+def _beside(program: Program, node: OnnxNode) -> OnnxNode:
+    """The node, on what was rounded for it; constants, and sizes, are those of the exact program."""
+    reads = [t + _BEHIND if _is_rounded(program, t) else t for t in node.inputs]
     gives = [t + _BEHIND for t in node.outputs]
     return OnnxNode(node.op_type, reads, gives, {**node.attributes}, node.name + _BEHIND, node.layer, node.domain)
+
+
+def _is_rounded(program: Program, tensor: str) -> bool:
+    producer = program.producer(tensor)
+    return producer is not None and producer.op_type in ("QuantizeLinear", "DequantizeLinear")

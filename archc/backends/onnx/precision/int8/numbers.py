@@ -13,7 +13,7 @@ LEVELS = 255  # steps between the least and the greatest u8
 WEIGHT_LIMIT = 127  # s8 without −128: symmetric, so that the zero point is 0
 # Two products of u8 and s8 are added in s16 where a CPU has AVX2 or AVX-512 without VNNI; with 64, 2 × 255 × 64 fits.
 REDUCED_LIMIT = 64
-SMALLEST = 2.0**-40  # of a scale: products of two are still normal numbers in fp32
+SMALLEST, SMALLEST_OF_WEIGHTS = 2.0**-90, 2.0**-30  # scales, whose product is still a normal number in fp32
 BIAS_LIMIT = 2.0**30  # of an s32 bias, which leaves as much to the products that are added to it
 
 
@@ -52,7 +52,7 @@ def weight_scales(weight: Array, axis: int, limit: int = WEIGHT_LIMIT) -> Array:
     """The scale of each channel: its greatest magnitude becomes ``limit``. fp32, as long as ``axis``."""
     others = tuple(i for i in range(weight.ndim) if i != axis)
     scales = (np.abs(weight).max(axis=others).astype(np.float64) / limit).astype(np.float32)
-    return np.where(scales < SMALLEST, np.float32(1), scales)
+    return np.where(scales < SMALLEST_OF_WEIGHTS, np.float32(1), scales)
 
 
 def room_for_bias(scales: Array, bias: Array, input_scale: np.float32) -> Array:

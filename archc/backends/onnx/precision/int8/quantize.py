@@ -18,6 +18,7 @@ from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
 from archc.backends.onnx.precision.int8.report import Int8Report
+from archc.backends.onnx.precision.int8.resizes import name_all_sizes
 from archc.backends.onnx.precision.int8.samples import samples_for
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.program import OnnxNode, Program
@@ -42,6 +43,7 @@ class QuantizeInt8(ProgramPass):
 
     def run(self, program: Program) -> list[Change]:
         """Raises RequestError where it can't be calibrated so, or a pattern of ``keep_fp32`` matches no layer."""
+        name_all_sizes(program)
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
         if not made.nodes:
             raise RequestError("there is nothing in the network that 8-bit integers could compute")

@@ -19,6 +19,7 @@ from archc.runtime.errors import ModelError
 from archc.runtime.inputs import ARRAYS, Inputs, Refused
 from archc.runtime.inputs import Sample as Read
 from archc.runtime.session import Session, open_session
+from archc.runtime.tensors import shape_text
 
 KEPT = 256 << 20  # bytes of samples that are held in memory; more are read anew each time
 _T = TypeVar("_T")
@@ -73,6 +74,10 @@ class Samples:
 
     def _batch(self, sample: Read) -> Sample:
         for name, array in sample.arrays.items():
+            declared = self.session.inputs[name].shape[1:]
+            if any(isinstance(size, int) and size != n for size, n in zip(declared, array.shape, strict=True)):
+                found = shape_text(array.shape)
+                raise RequestError(f"{self._named}: {sample.name} is {found}, and `{name}` is {shape_text(declared)}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise RequestError(f"{self._named}: `{name}` of {sample.name} holds what is infinite or no number")
         return {name: np.ascontiguousarray(array[None]) for name, array in sample.arrays.items()}

@@ -1,0 +1,50 @@
+"""Resizes in the one form that onnxruntime's integer kernels leave intact.
+
+QLinearConv works with channels last. Transposes that are put around it are moved along the graph, and through a Resize
+by permuting its sizes, as if there were one for each axis: where ``axes`` names two of four, the session fails to load
+(onnxruntime 1.31).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from archc.backends.onnx.values import Array
+
+
+def name_all_sizes(program: Program) -> None:
+    """Let each Resize of the last axes have a size, or a scale, for every axis; the others keep theirs."""
+    for node in program.of_type("Resize"):
+        axes, shape = node.attributes.get("axes"), program.shape(node.inputs[0])
+        if axes is None or shape is None or list(axes) != list(range(len(shape) - len(axes), len(shape))):
+            continue
+        data, _, scales, sizes = [*node.inputs, "", "", ""][:4]
+        ahead = len(shape) - len(axes)
+        factors = program.value(scales) if scales else _factors(shape[ahead:], program.value(sizes))
+        if factors is not None:
+            all = program.constant(f"{node.name}.scales", [1.0] * ahead + factors.tolist())
+            inputs = [data, "", all]
+        else:
+            inputs = [data, "", "", _sizes(program, node, sizes, ahead)]
+        del node.attributes["axes"]
+        program.set_inputs(node, inputs)
+
+
+def _factors(before: Sequence[int | str], after: Array) -> Array | None:
+    """The scales that sizes come down to, computed as onnxruntime does; None where they would give other sizes."""
+    if not all(isinstance(size, int) for size in before):
+        return None
+    sizes = np.array(before, np.float32)
+    factors = after.astype(np.float32) / sizes
+    return factors if np.array_equal((sizes * factors).astype(np.int64), after) else None
+
+
+def _sizes(program: Program, node: OnnxNode, sizes: str, ahead: int) -> str:
+    """The sizes, with those of the ``ahead`` axes of the input before them; the batch is not known before it runs."""
+    first = TensorType((ahead,), "int64")
+    (kept,) = program.add("Shape", [node.inputs[0]], like=node, type=first, start=0, end=ahead)
+    whole = TensorType((ahead + program.initializers[sizes].shape[0],), "int64")
+    return program.add("Concat", [kept, sizes], like=node, type=whole, axis=0)[0]
