@@ -20,7 +20,7 @@ __all__ = ["CudaSettings", "ProfileWarning", "Session", "Settings", "SettingsErr
 
 
 # In onnxruntime's messages; CUDNN_FE is cuDNN's front end, by which convolutions are run.
-_OF_CUDA = re.compile(r"\b(CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure|cuda_execution_provider")
+_OF_CUDA = re.compile(r"\b(CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure|cuda_execution_provider|cuDNN is unavailable")
 
 
 class ProfileWarning(UserWarning):

@@ -2,8 +2,10 @@
 
 Which kernels the provider has, which nodes it takes and how it rewrites a graph for them is decided on the CPU, before
 anything runs. The provider's library only has to load for that, and to be told that a device is there. So every
-function that it takes from NVIDIA's libraries is put in place by one that does nothing and gives 0, for success;
-memory is memory of the host. Nothing can be computed with this. It takes a C compiler and readelf, thus Linux.
+function that it takes from NVIDIA's libraries is put in place by one that does nothing and gives 0, for success; but
+for memory, which is that of the host, zeros at first, and is really copied. So a model runs, all its tensors being
+zeros where a kernel would have written. There is one device, and no cuDNN, without which no convolution runs. It takes
+a C compiler and readelf, thus Linux.
 """
 
 from __future__ import annotations
@@ -26,8 +28,17 @@ CUDNN = "libcudnn.so.9"
 _LOADED_LATE = re.compile(rb"\0(cudnn[A-Z]\w+)(?=\0)")  # by name, when they are first needed
 _OTHERS = re.compile(r"GLIBC|CXXABI|GCC|Provider_GetHost|_ITM_|__gmon|__gcov|__cxa")
 _MEMORY = ("cudaMalloc", "cudaMallocHost", "cudaHostAlloc")
-_ALLOCATE = "int {}(void **p, unsigned long n) {{ return posix_memalign(p, 256, n); }}"
+_ALLOCATE = "int {}(void **p, size_t n) {{ return posix_memalign(p, 256, n) || !memset(*p, 0, n); }}"
 _NOTHING = "long {}(void) {{ return 0; }}"
+_DONE = {
+    "cudaGetDeviceCount": "int {}(int *n) {{ *n = 1; return 0; }}",
+    "cudaMemGetInfo": "int {}(size_t *free, size_t *all) {{ *free = *all = (size_t)8 << 30; return 0; }}",
+    "cudaMemcpy": "int {}(void *to, const void *from, size_t n, int kind) {{ memcpy(to, from, n); return 0; }}",
+    "cudaMemcpyAsync": "int {}(void *to, const void *from, size_t n, int kind, void *stream) "
+    "{{ memcpy(to, from, n); return 0; }}",
+    "cudaStreamEndCapture": "int {}(void *stream, void **graph) {{ *graph = &malloc; return 0; }}",
+    "cudaGraphInstantiate": "int {}(void **made, void *graph) {{ *made = graph; return 0; }}",
+} | dict.fromkeys(_MEMORY, _ALLOCATE)
 
 
 def needs() -> str | None:
@@ -97,8 +108,8 @@ def _readelf(option: str, path: Path) -> str:
 
 
 def _compile(folder: Path, library: str, functions: set[str]) -> None:
-    lines = ["int posix_memalign(void **, unsigned long, unsigned long);"]
-    lines += [(_ALLOCATE if name in _MEMORY else _NOTHING).format(name) for name in sorted(functions)]
+    lines = ["#include <stdlib.h>", "#include <string.h>"]
+    lines += [_DONE.get(name, _NOTHING).format(name) for name in sorted(functions)]
     source, versions = folder / f"{library}.c", folder / f"{library}.map"
     source.write_text("\n".join(lines), encoding="utf-8")
     versions.write_text(f"{library} {{ global: *; }};", encoding="utf-8")

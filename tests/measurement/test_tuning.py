@@ -153,11 +153,16 @@ def test_the_first_value_of_an_option_is_the_default(device: str) -> None:
 
 def test_tf32_is_tried_only_where_it_is_allowed() -> None:
     names = [option.name for option in options_for("cuda", 4)]
-    assert names == ["prefer_nhwc", "fuse_conv_bias", "conv_algo_search", "conv_max_workspace", "cuda_graph"]
+    assert names == ["cuda_graph", "prefer_nhwc", "fuse_conv_bias", "conv_algo_search", "conv_max_workspace"]
     assert start("cuda").cuda.use_tf32 is False
     assert options_for("cuda", 4, allow_tf32=True)[0].name == "use_tf32"
     assert start("cuda", allow_tf32=True).cuda.use_tf32 is None
     assert start("cpu", threads=3) == Settings(intra_op_threads=3)
+
+
+def test_bf16_is_not_tried_in_nhwc() -> None:
+    """onnxruntime's convolutions in NHWC do not take it."""
+    assert "prefer_nhwc" not in {option.name for option in options_for("cuda", 4, precision="bf16")}
 
 
 def test_entries_at_their_default_are_not_written_down() -> None:

@@ -30,14 +30,16 @@ class Option:
     values: tuple[Value, ...]
 
 
-def options_for(device: str, cores: int, *, threads: int | None = None, allow_tf32: bool = False) -> list[Option]:
+def options_for(
+    device: str, cores: int, *, threads: int | None = None, allow_tf32: bool = False, precision: str = "fp32"
+) -> list[Option]:
     """What is tried on a device, in this order: what matters most comes first.
 
-    ``threads`` fixes their number. TF32 rounds what fp32 models multiply to 10 bits, so it is tried only where it is
-    allowed.
+    ``threads`` fixes their number; ``precision`` is that of the model. TF32 rounds what fp32 models multiply to 10
+    bits, so it is tried only where it is allowed.
     """
     if device == CUDA:
-        return _cuda(allow_tf32)
+        return _cuda(allow_tf32, precision)
     return _cpu(cores if threads is None else threads, fixed=threads is not None)
 
 
@@ -72,15 +74,21 @@ def _cpu(cores: int, *, fixed: bool) -> list[Option]:
     return found
 
 
-def _cuda(allow_tf32: bool) -> list[Option]:
-    searches = ("EXHAUSTIVE", "HEURISTIC", "DEFAULT")
+def _cuda(allow_tf32: bool, precision: str) -> list[Option]:
+    """Graphs come first: where launching kernels takes the longest, nothing else could be seen to be faster.
+
+    Of the algorithms of convolutions, DEFAULT is cuDNN's fallback and slow, and is not tried: see
+    https://github.com/microsoft/onnxruntime/issues/22705.
+    """
+    searches = ("EXHAUSTIVE", "HEURISTIC")
+    nhwc = precision != "bf16"  # convolutions in NHWC do not take it
     return [
         *([Option("use_tf32", _flag("use_tf32", first=True))] if allow_tf32 else []),
-        Option("prefer_nhwc", _flag("prefer_nhwc", first=False)),
+        Option("cuda_graph", _flag("enable_cuda_graph", first=False)),
+        *([Option("prefer_nhwc", _flag("prefer_nhwc", first=False))] if nhwc else []),
         Option("fuse_conv_bias", _flag("fuse_conv_bias", first=False)),
         Option("conv_algo_search", tuple(_cuda_value(name, cudnn_conv_algo_search=name) for name in searches)),
         Option("conv_max_workspace", _flag("cudnn_conv_use_max_workspace", first=True)),
-        Option("cuda_graph", _flag("enable_cuda_graph", first=False)),
     ]
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from archc.measurement.agreement import SAME_MODEL, agreement
+from archc.measurement.agreement import agreement
 from archc.measurement.binding import Bound
-from archc.measurement.inputs import Array, Sizes, input_shapes, random_inputs
+from archc.measurement.inputs import Array, input_shapes, random_inputs
 from archc.measurement.interleave import Runner, compare
 from archc.measurement.statistics import Interval
 from archc.measurement.tuning.options import Option, Value
@@ -23,6 +23,7 @@ from archc.runtime.devices import DeviceError
 from archc.runtime.errors import ModelError
 from archc.runtime.ort import message
 from archc.runtime.session import Settings, open_session
+from archc.runtime.sizes import Sizes
 
 CONFIDENCE, GAIN = 0.99, 0.01
 ROUNDS = 30
@@ -140,15 +141,14 @@ def _trial(option: Option, value: Value, seconds: float, ratio: Interval, kept: 
     return Trial(option.name, value.text, seconds, ratio, kept == value.text)
 
 
-def opener(model: Path, device: str, batch: int, sizes: Sizes) -> tuple[Open, float]:
-    """What opens a model with settings, its inputs random and bound; and how far outputs may be apart.
+def opener(model: Path, device: str, batch: int, sizes: Sizes) -> tuple[Open, str]:
+    """What opens a model with settings, its inputs random and bound; and the precision of its arithmetic.
 
     Raises ModelError where the model does not take the batch or the sizes, and DeviceError where there is no device.
     """
     session = open_session(model, device=device)
     shapes = input_shapes(session.inputs, batch, sizes)
     inputs = random_inputs(session.inputs, shapes)
-    allowed = SAME_MODEL[workload(model, shapes).precision]
 
     def open(settings: Settings) -> Opened:
         bound = Bound(open_session(model, device=device, settings=settings), inputs)
@@ -161,4 +161,4 @@ def opener(model: Path, device: str, batch: int, sizes: Sizes) -> tuple[Open, fl
 
         return Opened(run, bound.outputs)
 
-    return open, allowed
+    return open, workload(model, shapes).precision

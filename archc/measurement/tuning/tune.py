@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archc.display.tables import aligned
-from archc.measurement.inputs import Sizes
+from archc.measurement.agreement import SAME_MODEL
 from archc.measurement.machine import cores
 from archc.measurement.report import ratio_data, ratio_text, time_text
 from archc.measurement.tuning.options import options_for, start
@@ -16,6 +16,7 @@ from archc.measurement.tuning.search import CONFIDENCE, GAIN, ROUNDS, Progress, 
 from archc.runtime.devices import CPU, CUDA
 from archc.runtime.profile import Profile, new_profile
 from archc.runtime.session import Settings
+from archc.runtime.sizes import Sizes
 
 _HEAD, _ALIGN = ("option", "value", "p50", f"time / best so far ({CONFIDENCE:.0%})", ""), "<<><<"
 TF32_TOLERANCE = 1e-2  # 10 bits of mantissa, as fp16 has
@@ -36,10 +37,13 @@ class Request:
 
 def tune(request: Request, progress: Progress = lambda _: None) -> Tuned:
     """Search the best settings. Nothing is written. Raises DeviceError and ModelError."""
-    open, allowed = opener(request.model, request.device, request.batch, request.sizes)
+    open, precision = opener(request.model, request.device, request.batch, request.sizes)
+    allowed = SAME_MODEL[precision]
     if request.allow_tf32 and request.device == CUDA:
         allowed = max(allowed, TF32_TOLERANCE)
-    options = options_for(request.device, cores(), threads=request.threads, allow_tf32=request.allow_tf32)
+    options = options_for(
+        request.device, cores(), threads=request.threads, allow_tf32=request.allow_tf32, precision=precision
+    )
     begin = start(request.device, threads=request.threads, allow_tf32=request.allow_tf32)
     return Search(open, allowed, rounds=request.rounds, progress=progress).run(begin, options)
 
