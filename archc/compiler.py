@@ -117,7 +117,8 @@ def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
     """
     text = str(ref)
     for path, variant in _as_file(text):
-        if os.path.isfile(path) or (os.path.exists(path) and variant is None):  # false where a name is too long
+        special = variant is None and os.path.exists(path) and not os.path.isdir(path)  # a pipe, say
+        if special or os.path.isfile(path):  # false where a name is too long
             return SpecFile(path, load(path)), variant
     if (found := _as_revision(text)) is not None:
         return found
@@ -128,6 +129,8 @@ def open_spec(ref: str | Path) -> tuple[SpecFile, str | None]:
             return file, variant or family
         if path.stem == family:
             return file, None
+    if os.path.isdir(text):  # a folder of outputs, named like a network of the library, must not hide that
+        return SpecFile(Path(text), load(Path(text))), None
     raise _not_found(text, family)
 
 

@@ -65,3 +65,12 @@ def test_a_good_request_is_met(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(SPEC)
     assert archc.compile(f"{path}:small", width=6).graph.state[0].weight.shape == (6, 3, 3, 3)
+
+
+def test_a_folder_hides_no_network_of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lenet").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert archc.compile("lenet").graph.name == "lenet"
+    with pytest.raises(archc.CompileError, match="it is a folder"):
+        archc.compile("mine")
