@@ -17,6 +17,7 @@ from archc.backends.onnx.passes.base import ProgramPass, run_on_program
 from archc.backends.onnx.precision.dtypes import dtypes
 from archc.backends.onnx.precision.half import Bf16, Fp16
 from archc.backends.onnx.precision.half.forms import Bf16Forms
+from archc.backends.onnx.precision.half.gelu import Gelus
 from archc.backends.onnx.precision.half.tolerance import tolerance
 from archc.backends.onnx.precision.half.weights import narrow
 from archc.backends.onnx.precision.simulate import simulated
@@ -104,7 +105,7 @@ def emitted(case: Case) -> tuple[Program, dict[str, Any]]:
 
 
 def conversions_of(kind: str) -> list[ProgramPass]:
-    return [Bf16Forms(), Bf16(CUDA)] if kind == "bf16" else [Fp16(CUDA)]
+    return [Gelus(), Bf16Forms(), Bf16(CUDA)] if kind == "bf16" else [Gelus(), Fp16(CUDA)]
 
 
 @planned
@@ -137,6 +138,33 @@ def test_a_max_pool_of_slices_is_exact(kernel: Any, stride: Any, padding: Any, d
     assert np.array_equal(run(made, feeds)[0], expected)
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_is_one_operator(approximate: str) -> None:
+    made = of_model(emit_op(OPS["gelu"].of(approximate), [Shape((4, 6, 6))]))
+    feeds = {"x0": 3 * FEEDS["x"]}
+    (expected,) = run(made, feeds)
+    run_on_program(Gelus(), made)
+    assert [(n.op_type, n.attributes.get("approximate", "none")) for n in made.nodes] == [("Gelu", approximate)]
+    assert relative_error(run(made, feeds)[0], expected) < 1e-6
+    halved(made)
+    assert [n.op_type for n in made.nodes] == ["Cast", "Gelu", "Cast"]
+
+
+def test_what_is_nearly_a_gelu_is_none() -> None:
+    gate = [node("Div", "x root", "a"), node("Erf", "a", "b"), node("Add", "b one", "c"), node("Mul", "x c", "d")]
+    constants = {"root": np.float32(2**0.5), "one": 1.0, "half": 0.5, "other": 0.7}
+    for wrong in ({"half": 0.4}, {"root": 1.4}, {"one": 1.1}):
+        made = program(*map(again, gate), node("Mul", "d half", "y"), constants={**constants, **wrong})
+        assert not run_on_program(Gelus(), made).changes
+    read = program(*map(again, gate), node("Mul", "d half", "e"), node("Add", "e c", "y"), constants=constants)
+    assert not run_on_program(Gelus(), read).changes
+    assert run_on_program(Gelus(), program(*gate, node("Mul", "d half", "y"), constants=constants)).changes
+
+
+def again(one: OnnxNode) -> OnnxNode:
+    return OnnxNode(one.op_type, [*one.inputs], [*one.outputs], {}, one.name, one.layer)
+
+
 def tolerances(*chain: OnnxNode) -> float:
     made = program(*chain, constants=W)
     halved(made)
@@ -146,7 +174,7 @@ def tolerances(*chain: OnnxNode) -> float:
 def test_what_rounding_explains_grows_as_a_random_walk() -> None:
     assert tolerances(conv("x", "y")) == 4 * 2**-11  # 2e-3, for few roundings
     layers = [conv("x" if i == 0 else f"a{i - 1}", "y" if i == 49 else f"a{i}") for i in range(50)]
-    assert tolerances(*layers) == pytest.approx(sqrt(2 * 50 + 1) * 2**-11)  # of weights, results, and the input
+    assert tolerances(*layers) == pytest.approx(2 * sqrt(2 * 50 + 1) * 2**-11)  # of weights, results, and the input
     assert tolerances(node("Softmax", "x", "y")) == 0
 
 

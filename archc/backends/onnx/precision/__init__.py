@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 def _fp16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Fp16
+    from archc.backends.onnx.precision.half.gelu import Gelus
 
-    return [Fp16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
+    return [Gelus(), Fp16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
 
 
 def _bf16(graph: Graph, export: Export) -> list[ProgramPass]:
     from archc.backends.onnx.precision.half import Bf16
     from archc.backends.onnx.precision.half.forms import Bf16Forms
+    from archc.backends.onnx.precision.half.gelu import Gelus
 
-    return [Bf16Forms(), Bf16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
+    return [Gelus(), Bf16Forms(), Bf16(export.profile.provider, export.keep_fp32, export.calibration, graph.preprocess)]
 
 
 def _int8(graph: Graph, export: Export) -> list[ProgramPass]:

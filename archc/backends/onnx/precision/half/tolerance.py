@@ -15,8 +15,9 @@ def tolerance(program: Program) -> float:
     """The largest ‖a − b‖ / ‖b‖ of an output that rounding alone explains; 0 where nothing is half precision.
 
     Each rounding is off by u at most, and those along a path through the network add up as a random walk does: n of
-    them by u·√n. A node rounds its result, and once more its weights. No less than 4 u is allowed, which is 2e-3 for
-    fp16 and 1.6e-2 for bf16. The program must be in order.
+    them by u·√n, of which twice is allowed, since layers may enlarge what came before them. A node rounds its result,
+    and once more its weights. No less than 4 u is allowed, which is 2e-3 for fp16 and 1.6e-2 for bf16. The program must
+    be in order.
     """
     types = dtypes(program)
     unit = max((UNIT[t] for t in types.values() if t in HALVES), default=0.0)
@@ -24,7 +25,7 @@ def tolerance(program: Program) -> float:
     for node in program.nodes:
         before = max((walked.get(tensor, 0) for tensor in node.inputs), default=0)
         walked.update(dict.fromkeys(node.outputs, before + _roundings(program, node, types)))
-    return unit * max(4.0, sqrt(max(walked.values(), default=0)))
+    return unit * max(4.0, 2 * sqrt(max(walked.values(), default=0)))
 
 
 def _roundings(program: Program, node: OnnxNode, types: dict[str, str]) -> int:
