@@ -36,6 +36,7 @@ _DONE = {
     "cudaMemcpy": "int {}(void *to, const void *from, size_t n, int kind) {{ memcpy(to, from, n); return 0; }}",
     "cudaMemcpyAsync": "int {}(void *to, const void *from, size_t n, int kind, void *stream) "
     "{{ memcpy(to, from, n); return 0; }}",
+    "cudaStreamCreateWithFlags": "int {}(void **stream, unsigned flags) {{ *stream = &malloc; return 0; }}",
     "cudaStreamEndCapture": "int {}(void *stream, void **graph) {{ *graph = &malloc; return 0; }}",
     "cudaGraphInstantiate": "int {}(void **made, void *graph) {{ *made = graph; return 0; }}",
 } | dict.fromkeys(_MEMORY, _ALLOCATE)
