@@ -17,6 +17,7 @@ from archc.cli.options import (
     load_weights,
     name_list,
     network_options,
+    sizes_of,
     weights_options,
 )  # fmt: skip
 from archc.runtime.devices import CPU, DEVICES
@@ -126,7 +127,7 @@ def _subject(
     if Path(what).suffix == ".onnx":
         if needless := given_options(_OF_SPEC):
             raise click.UsageError(f"{needless[0]} speaks of a SPEC; {what} is a model")
-        return of_model(Path(what), weights), dict(changes["inputs"])
+        return of_model(Path(what), weights), sizes_of(changes["inputs"])
     network, loaded = compile_network(what, **changes), None
     if weights is not None:
         how = {"partial": partial, "ema": ema, "other_structure": other_structure}

@@ -86,6 +86,14 @@ def network_options(command: F) -> F:
     return command
 
 
+def model_input_option(command: F) -> F:
+    """``--input`` of commands that run a model: the sizes that it leaves free."""
+    return click.option(
+        "--input", "sizes", type=size, multiple=True, metavar="CxHxW",
+        help="The input's size where the model leaves it free, without the batch: 3x224x224.",
+    )(command)  # fmt: skip
+
+
 def weights_options(command: F) -> F:
     """How a file of weights is taken where it is not the network's, all and no more."""
     for option in (
@@ -110,18 +118,20 @@ def load_weights(network: Network, path: Path, **how: Any) -> Weighted:
         raise click.ClickException(str(e)) from e
 
 
-def input_of(sizes: Sequence[tuple[str | None, list[int]]]) -> Input | None:
-    """The sizes given by ``--input``, as a spec writes ``input``. Raises click.UsageError where they contradict."""
-    if not sizes:
-        return None
+def sizes_of(sizes: Sequence[tuple[str | None, list[int]]]) -> dict[str | None, list[int]]:
+    """The sizes given by ``--input``, by input. Raises click.UsageError where they contradict."""
     names = [name for name, _ in sizes]
     if len(set(names)) != len(names) or (None in names and len(names) > 1):
         raise click.UsageError(
             "--input is given twice for one input; name them: --input image=3x96x96 --input depth=1x96x96"
         )
-    if names == [None]:
-        return sizes[0][1]
-    return {name: size for name, size in sizes if name is not None}
+    return dict(sizes)
+
+
+def input_of(sizes: Sequence[tuple[str | None, list[int]]]) -> Input | None:
+    """The sizes given by ``--input``, as a spec writes ``input``. Raises click.UsageError where they contradict."""
+    found = sizes_of(sizes)
+    return found.get(None) or {name: size for name, size in found.items() if name is not None} or None
 
 
 def params_of(settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archc.cli.failures import BAD_INPUT
-from archc.cli.options import input_of, size
+from archc.cli.options import model_input_option, sizes_of
 from archc.display.numbers import count
 from archc.runtime.devices import CPU, DEVICES
 from archc.runtime.settings import Settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archc.runtime.inputs import Inputs, Item, Refused
     from archc.runtime.predict import Run
     from archc.runtime.session import Session
+    from archc.runtime.sizes import Size
 
 IMAGENET = "imagenet"
 
@@ -38,10 +39,7 @@ IMAGENET = "imagenet"
     help="How images become the input, where the model does not say: `imagenet`, or as in a spec, "
     "'{resize: 256, mean: [0.5, 0.5, 0.5], std: 0.5}'.",
 )  # fmt: skip
-@click.option(
-    "--input", "sizes", type=size, multiple=True, metavar="CxHxW",
-    help="The input's size where the model leaves it free, without the batch: 3x224x224.",
-)  # fmt: skip
+@model_input_option
 @click.option("--threads", type=click.IntRange(min=1), help="Threads within an op; default: as many as cores.")
 @click.option("--no-profile", is_flag=True, help="Leave the settings that `archc tune` wrote beside MODEL aside.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="OUT.npz", help="Write the raw outputs too.")
@@ -93,16 +91,14 @@ def _open(model: Path, device: str, threads: int | None, *, profile: bool) -> Se
 
 def _inputs(session: Session, preprocess: str | None, sizes: Sequence[tuple[str | None, list[int]]]) -> Inputs:
     from archc.runtime.inputs import Inputs
+    from archc.runtime.sizes import sizes_by_input
 
-    given = input_of(sizes)
-    if isinstance(given, list):
-        given = {next(iter(session.inputs)): given}
-    by_name = {name: tuple(size) for name, size in (given or {}).items()}
+    by_name = sizes_by_input(sizes_of(sizes), session.inputs)
     said = None if preprocess is None else _preprocess(preprocess, session, by_name)
     return Inputs(session, said, by_name)
 
 
-def _preprocess(text: str, session: Session, sizes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
+def _preprocess(text: str, session: Session, sizes: Mapping[str, Size]) -> Mapping[str, Any]:
     """What --preprocess says. Raises CompileError for what a spec could not say either."""
     from archc.runtime.inputs import imagenet
 

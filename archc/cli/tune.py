@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from archc.cli.options import size
+from archc.cli.options import model_input_option, sizes_of
 from archc.runtime.devices import CPU, DEVICES
 
 
@@ -16,10 +16,7 @@ from archc.runtime.devices import CPU, DEVICES
 @click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--device", type=click.Choice(DEVICES), default=CPU, show_default=True)
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="That it is tuned for.")
-@click.option(
-    "--input", "sizes", type=size, multiple=True, metavar="CxHxW",
-    help="The input's size where the model leaves it free, without the batch: 3x224x224.",
-)  # fmt: skip
+@model_input_option
 @click.option("--threads", type=click.IntRange(min=1), help="Keep to this number of threads; else it is tuned too.")
 @click.option("--allow-tf32", is_flag=True, help="Try TF32 on CUDA: it is faster for fp32 models, and less exact.")
 @click.option("--rounds", type=click.IntRange(min=8), default=30, show_default=True, help="For each option.")
@@ -39,7 +36,7 @@ def command(
     from archc.measurement.tuning.tune import Request, as_json, as_text, profile_of, tune
     from archc.runtime.profile import write_profile
 
-    request = Request(model, device, batch, dict(sizes), threads, allow_tf32, rounds)
+    request = Request(model, device, batch, sizes_of(sizes), threads, allow_tf32, rounds)
     tuned = tune(request, _say)
     profile = profile_of(request, tuned)
     written = write_profile(model, profile)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from archc.measurement import rivals
 from archc.measurement.agreement import TOLERANCE, agreement
 from archc.measurement.binding import Bound
-from archc.measurement.inputs import Array, Shape, Sizes, input_shapes, random_inputs
+from archc.measurement.inputs import Array, Shape, input_shapes, random_inputs
 from archc.measurement.interleave import Comparison, Timing, compare
 from archc.measurement.machine import cores
 from archc.measurement.memory import memory_of_run
@@ -25,6 +25,7 @@ from archc.runtime.devices import CPU, CUDA
 from archc.runtime.environment import device_name
 from archc.runtime.ort import VERSION
 from archc.runtime.session import Settings, open_session
+from archc.runtime.sizes import Sizes
 
 OURS, GRAPH = "archc", "archc, CUDA graph"
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from archc.measurement.inputs import Array, Shape
+from archc.runtime.binding import copied
 from archc.runtime.devices import CPU
 from archc.runtime.errors import ModelError
 from archc.runtime.ort import TensorInfo, ort
 from archc.runtime.session import Session
-from archc.runtime.tensors import BFLOAT16, array_of, ort_value
-
-_ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16, which numpy has no name for
+from archc.runtime.tensors import BFLOAT16, ONNX_BFLOAT16, array_of, ort_value
 
 
 class Bound:
@@ -41,15 +40,11 @@ class Bound:
     def outputs(self) -> dict[str, Array]:
         """Copies of what the last call computed; bfloat16 as float32."""
         values = zip(self.session.outputs.items(), self._binding.get_outputs(), strict=True)
-        return {name: array_of(_on_cpu(value), info) for (name, info), value in values}
+        return {name: array_of(copied(value, CPU), info) for (name, info), value in values}
 
     def _placed(self, array: Array, info: TensorInfo) -> Any:
         host = ort_value(ort, array, info)
-        if self._device == CPU:
-            return host
-        there = ort.OrtValue.ortvalue_from_shape_and_type(host.shape(), host.element_type(), self._device, self._id)
-        there.update_inplace(host)
-        return there
+        return host if self._device == CPU else copied(host, self._device, self._id)
 
     def _bind_outputs(self, shapes: Mapping[str, Shape | None]) -> None:
         """To buffers of our own; where a shape is not known before the run, to onnxruntime's."""
@@ -61,7 +56,7 @@ class Bound:
 
     def _buffer(self, name: str, shape: Shape) -> Any:
         dtype = self.session.outputs[name].dtype
-        kind: Any = _ONNX_BFLOAT16 if dtype == BFLOAT16 else np.dtype(dtype).type
+        kind: Any = ONNX_BFLOAT16 if dtype == BFLOAT16 else np.dtype(dtype).type
         return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), kind, self._device, self._id)
 
 
@@ -80,10 +75,3 @@ def output_shapes(session: Session, inputs: Mapping[str, Shape]) -> dict[str, Sh
         if found[name] is None and session.settings.cuda.enable_cuda_graph:
             raise ModelError(f"CUDA graphs need the shape of output {name!r}, and the model does not say it")
     return found
-
-
-def _on_cpu(value: Any) -> Any:
-    """A copy in the CPU's memory."""
-    copy = ort.OrtValue.ortvalue_from_shape_and_type(value.shape(), value.element_type(), CPU, 0)
-    copy.update_inplace(value)
-    return copy

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archc.runtime.devices import CPU
+
 _GRAPH = "gpu_graph_id"
 _NO_GRAPH = -1
 
@@ -36,7 +38,7 @@ class Replays:
         return _Replay(self._raw, inputs, outputs, number)
 
     def _buffer(self, like: Any) -> Any:
-        return _empty(like, self._device, self._device_id)
+        return empty(like, self._device, self._device_id)
 
 
 class _Replay:
@@ -56,18 +58,19 @@ class _Replay:
         self._binding.synchronize_inputs()
         self._raw.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()
-        return [on_cpu(value) for value in self._outputs.values()]
+        return [copied(value, CPU) for value in self._outputs.values()]
 
 
-def _empty(like: Any, device: str, device_id: int = 0) -> Any:
+def empty(like: Any, device: str, device_id: int = 0) -> Any:
+    """An OrtValue of the same shape and type on a device, its numbers not set."""
     from archc.runtime.ort import ort
 
     return ort.OrtValue.ortvalue_from_shape_and_type(like.shape(), like.element_type(), device, device_id)
 
 
-def on_cpu(value: Any) -> Any:
-    """An OrtValue of the same numbers in the CPU's memory."""
-    copy = _empty(value, "cpu")
+def copied(value: Any, device: str, device_id: int = 0) -> Any:
+    """An OrtValue of the same numbers on a device."""
+    copy = empty(value, device, device_id)
     copy.update_inplace(value)
     return copy
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from archc.display.names import listed
 from archc.runtime.errors import ModelError
-from archc.runtime.tensors import BFLOAT16, shape_text
+from archc.runtime.sizes import Sizes, shape_text, size_of, sizes_by_input
+from archc.runtime.tensors import BFLOAT16, random_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,6 @@ class Refused:
 
 
 Item = Sample | Refused
-Size = tuple[int, ...]
 Image = Callable[[Path | BinaryIO], "dict[str, NDArray[Any]]"]  # an image file to the model's one input
 
 
@@ -54,22 +54,20 @@ class Inputs:
     """
 
     def __init__(
-        self, session: Session, preprocess: Mapping[str, Any] | None = None, sizes: Mapping[str, Size] | None = None
+        self, session: Session, preprocess: Mapping[str, Any] | None = None, sizes: Sizes | None = None
     ) -> None:
         self._inputs, self._metadata = session.inputs, session.metadata
-        self._preprocess, self._sizes = preprocess, dict(sizes or {})
-        _check_sizes(self._sizes, self._inputs)
+        self._preprocess, self._sizes = preprocess, sizes_by_input(sizes or {}, self._inputs)
 
     def random(self, count: int, seed: int) -> Iterator[Item]:
-        """``count`` samples, normal numbers or bytes, by the seed. Raises ModelError where a size is not known."""
+        """``count`` samples of ``random_array``, by the seed. Raises ModelError where a size is not known."""
         rng = np.random.default_rng(seed)
-        shapes = {name: self._shape(name) for name in self._inputs}
+        shapes = {name: size_of(name, self._inputs[name], self._sizes) for name in self._inputs}
 
-        def sample(i: int) -> Sample:
-            kinds = {name: info.dtype for name, info in self._inputs.items()}
-            return Sample(f"random {i}", {name: _random(rng, shape, kinds[name]) for name, shape in shapes.items()})
+        def arrays() -> dict[str, NDArray[Any]]:
+            return {name: random_array(rng, shapes[name], info.dtype) for name, info in self._inputs.items()}
 
-        return (sample(i) for i in range(count))
+        return (Sample(f"random {i}", arrays()) for i in range(count))
 
     def files(self, paths: Sequence[Path]) -> Iterator[Item]:
         """What the files hold, and the images in the folders. Raises ModelError for what could never be used."""
@@ -99,7 +97,7 @@ class Inputs:
         if takes_images(info, self._metadata):
             channels = info.shape[-1] if isinstance(info.shape[-1], int) else 3
             return lambda source: {name: pixels(open_image(source), channels)}
-        shape = self._shape(name)
+        shape = size_of(name, info, self._sizes)
         if len(shape) != 3:
             raise ModelError(f"input `{name}` is {shape_text(info.shape)}, no image", "give arrays: .npy or .npz")
         prepare = Preprocess.of(self._said(name), (shape[0], shape[1], shape[2]))
@@ -123,18 +121,6 @@ class Inputs:
         if not isinstance(of_input, dict):
             raise ModelError("the model's metadata `preprocess` is no mapping", "--preprocess says it anew")
         return cast(dict[str, Any], of_input)
-
-    def _shape(self, name: str) -> Size:
-        """The input's sizes without the batch."""
-        declared = self._inputs[name].shape[1:]
-        if name in self._sizes:
-            return self._sizes[name]
-        if not all(isinstance(size, int) for size in declared):
-            raise ModelError(
-                f"input `{name}` is {shape_text(self._inputs[name].shape)}: its sizes are free",
-                "--input says which to take: --input 3x224x224",
-            )
-        return tuple(int(size) for size in declared if size is not None)
 
     def _arrays(self, path: Path) -> Iterator[Sample]:
         """A sample for each entry of the batch."""
@@ -214,25 +200,3 @@ def _typed(name: str, array: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
 
 def _cast(array: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     return array if dtype == BFLOAT16 else array.astype(dtype)
-
-
-def _random(rng: np.random.Generator, shape: Size, dtype: str) -> NDArray[Any]:
-    kind: np.dtype[Any] = np.dtype("float32" if dtype == BFLOAT16 else dtype)
-    if kind.kind == "f":
-        return rng.standard_normal(shape, np.float32).astype(kind)
-    if kind.kind == "b":
-        return rng.integers(0, 2, shape).astype(kind)
-    return rng.integers(0, min(256, np.iinfo(kind).max + 1), shape).astype(kind)
-
-
-def _check_sizes(sizes: Mapping[str, Size], inputs: Mapping[str, TensorInfo]) -> None:
-    """Raises ModelError where a size names no input, or is not one that it can have."""
-    for name, size in sizes.items():
-        if name not in inputs:
-            raise ModelError(f"the model has no input {name!r}", f"it has {listed([*inputs])}")
-        declared = inputs[name].shape[1:]
-        fits = len(size) == len(declared) and all(
-            have == want or not isinstance(want, int) for have, want in zip(size, declared, strict=True)
-        )
-        if not fits:
-            raise ModelError(f"input `{name}` is {shape_text(inputs[name].shape)}, and can't be {shape_text(size)}")

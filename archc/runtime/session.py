@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archc.runtime.binding import Replays, on_cpu
+from archc.runtime.binding import Replays, copied
 from archc.runtime.devices import CPU, CUDA, DEVICES, PROVIDERS, DeviceError
 from archc.runtime.errors import ModelError
 from archc.runtime.settings import CudaSettings, Settings, SettingsError
@@ -75,7 +75,7 @@ class Session:
             return self.raw.run(None, arrays)
         given = {name: tensors.ort_value(ort, array, self.inputs[name]) for name, array in arrays.items()}
         values = self.raw.run_with_ort_values(None, given) if self._graphs is None else self._graphs.run(given)
-        there = [value if value.device_name() == CPU else on_cpu(value) for value in values]
+        there = [value if value.device_name() == CPU else copied(value, CPU) for value in values]
         return [tensors.array_of(v, info) for v, info in zip(there, self.outputs.values(), strict=True)]
 
     def placement(self) -> dict[str, str]:

@@ -7,13 +7,14 @@ as float32, which holds them exactly.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archc.display.names import listed
 from archc.runtime.errors import ModelError
+from archc.runtime.sizes import fits, shape_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from archc.runtime.ort import TensorInfo
 
 BFLOAT16 = "bfloat16"
-_ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16
+ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16, which numpy has no name for
 
 
 def check(given: Mapping[str, Any], inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
@@ -41,10 +42,7 @@ def _check_one(name: str, array: NDArray[Any], info: TensorInfo) -> None:
     wanted = "float32" if info.dtype == BFLOAT16 else info.dtype
     if array.dtype.name != wanted:
         raise ModelError(f"input `{name}` takes {info.dtype}, and is given {array.dtype}")
-    fits = len(array.shape) == len(info.shape) and all(
-        size == want or not isinstance(want, int) for size, want in zip(array.shape, info.shape, strict=True)
-    )
-    if not fits:
+    if not fits(array.shape, info.shape):
         raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and is given {shape_text(array.shape)}")
 
 
@@ -60,9 +58,15 @@ def _check_shared(arrays: Mapping[str, NDArray[Any]], inputs: Mapping[str, Tenso
                 raise ModelError(f"size {want} is {other} in `{first}` and {size} in `{name}`")
 
 
-def shape_text(shape: tuple[int | str | None, ...]) -> str:
-    """``[N, 3, 224, 224]``"""
-    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+def random_array(rng: np.random.Generator, shape: Sequence[int], dtype: str) -> NDArray[Any]:
+    """Normal numbers, or all that a byte can be from 0 on; of other integers and booleans 0 and 1.
+
+    Larger integers might be indices, which these two are. bfloat16 is given as float32, as sessions take it.
+    """
+    kind: np.dtype[Any] = np.dtype("float32" if dtype == BFLOAT16 else dtype)
+    if kind.kind == "f":
+        return rng.standard_normal(shape, np.float32).astype(kind)
+    return rng.integers(0, {"uint8": 256, "int8": 128}.get(dtype, 2), shape).astype(kind)
 
 
 def to_bfloat16(array: NDArray[Any]) -> NDArray[Any]:
@@ -82,7 +86,7 @@ def from_bfloat16(bits: NDArray[Any]) -> NDArray[Any]:
 def ort_value(ort: Any, array: NDArray[Any], info: TensorInfo) -> Any:
     """The array as an OrtValue of the input's type."""
     if info.dtype == BFLOAT16:
-        return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(to_bfloat16(array), _ONNX_BFLOAT16)
+        return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(to_bfloat16(array), ONNX_BFLOAT16)
     return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 

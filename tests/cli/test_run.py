@@ -173,7 +173,7 @@ def test_broken_files_are_named_and_the_others_shown(archc: Archc, net: Path, go
         (("colours.onnx", "images", "--output", "out.csv"), "outputs are written as .npz"),
         (("colours.onnx", "images", "--labels", "gone.txt"), "gone.txt: No such file"),
         (("colours.onnx", "images", "--input", "3x9x9"), "can't be [3, 9, 9]"),
-        (("colours.onnx", "images", "--input", "y=3x8x8"), "the model has no input 'y'"),
+        (("colours.onnx", "images", "--input", "y=3x8x8"), "the model has no input `y`"),
         (("colours.onnx", "images", "--device", "tpu"), "tpu"),
     ],
 )

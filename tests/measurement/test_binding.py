@@ -32,7 +32,7 @@ def test_the_batch_is_put_in_front() -> None:
 
 
 def test_free_sizes_are_asked_for_and_filled_in() -> None:
-    with pytest.raises(ModelError, match="leaves H, W open") as caught:
+    with pytest.raises(ModelError, match="its sizes are free") as caught:
         input_shapes(ANY_SIZE, 1)
     assert "--input" in (caught.value.hint or "")
     assert input_shapes(ANY_SIZE, 2, {"image": [60, 80, 3]}) == {"image": (2, 60, 80, 3)}
@@ -41,9 +41,9 @@ def test_free_sizes_are_asked_for_and_filled_in() -> None:
 @pytest.mark.parametrize(
     ("batch", "sizes", "message"),
     [
-        (1, {None: [3, 31, 32]}, "takes 3x32x32, not 3x31x32"),
-        (1, {None: [3, 32]}, "takes 3x32x32, not 3x32"),
-        (1, {"y": [3, 32, 32]}, "no input 'y'"),
+        (1, {None: [3, 31, 32]}, r"is \[N, 3, 32, 32\], and can't be \[3, 31, 32\]"),
+        (1, {None: [3, 32]}, r"can't be \[3, 32\]"),
+        (1, {"y": [3, 32, 32]}, "no input `y`"),
     ],
 )
 def test_sizes_that_the_model_does_not_take(batch: int, sizes: dict[str | None, list[int]], message: str) -> None:
@@ -58,7 +58,7 @@ def test_a_fixed_batch_can_not_be_another() -> None:
 
 
 def test_several_inputs_are_named() -> None:
-    with pytest.raises(ModelError, match="several inputs"):
+    with pytest.raises(ModelError, match="2 inputs; name them: --input x=3x224x224 --input image="):
         input_shapes({**IMAGE, **ANY_SIZE}, 1, {None: [3, 32, 32]})
 
 
@@ -68,7 +68,7 @@ def test_random_inputs_have_the_models_types() -> None:
     assert {name: array.dtype.name for name, array in found.items()} == {
         **{name: name for name in inputs}, "bfloat16": "float32",
     }  # fmt: skip
-    assert found["uint8"].max() > 1 >= found["float32"].max()
+    assert found["uint8"].max() > 128 > 1 == found["int64"].max()
     assert np.array_equal(found["float32"], random_inputs(inputs, dict.fromkeys(inputs, (2, 50)))["float32"])
 
 

@@ -134,7 +134,7 @@ def test_free_sizes_must_be_given(tmp_path: Path) -> None:
     for wrong in ((3, 5), (4, 5, 7)):
         with pytest.raises(ModelError, match="can't be"):
             Inputs(session, sizes={"x": wrong})
-    with pytest.raises(ModelError, match="no input 'image'; it has `x`"):
+    with pytest.raises(ModelError, match="no input `image`; it has `x`"):
         Inputs(session, sizes={"image": (3, 5, 7)})
 
 
