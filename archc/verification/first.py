@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-import numpy as np
 import torch
+from torch import nn
 
 from archc.backends.onnx.precision.casts import cast
 from archc.backends.onnx.precision.dtypes import HALVES, dtypes
@@ -17,10 +17,11 @@ from archc.backends.weights import Array
 from archc.graph.graph import Graph, Node
 from archc.graph.graph import Tensor as Value
 from archc.verification.candidates import Candidate
-from archc.verification.layers import State, computed
-from archc.verification.measure import of_tensor, statistics
+from archc.verification.layers import State, computed, tensors
+from archc.verification.measure import of_tensor, statistics, worst
 from archc.verification.result import Blamed, Measured, Tolerance
-from archc.verification.samples import Arrays, tensors
+from archc.verification.samples import Arrays
+from archc.verification.tolerances import FP32
 
 ROOM = 512 << 20  # bytes of tensors that are held at a time
 BEHIND = ".dequantized"  # after the name of a tensor that is rounded to 8 bits: what it stands for
@@ -109,10 +110,9 @@ class Search:
         by_path = {node.path: node for node in self.graph.nodes}
         node = by_path.get(one.layer, one.node)
         others = [n.path for n in (*passed, one.node) if n is not node]
-        same = found.shape == expected.shape
         return Blamed(
-            node.path, node.op.name, str(node.origin.span), measured, statistics(expected),
-            statistics(found if same else np.zeros(0)), before, tuple(others),
+            node.path, node.op.name, str(node.origin.span), measured, statistics(expected), statistics(found),
+            worst(found, expected), before, tuple(others),
         )  # fmt: skip
 
     def _before(self, value: Value) -> tuple[float | None, list[Node]]:
@@ -142,6 +142,36 @@ def search(candidate: Candidate, graph: Graph, state: State, inputs: Arrays) -> 
         return {one.name: found[shown[one.name]] for one in part}
 
     return Search(graph, state, inputs, candidate.tolerance).first(watched(candidate), run)
+
+
+def search_module(module: nn.Module, graph: Graph, state: State, inputs: Arrays) -> Blamed | None:
+    """The first layer of the generated module that differs from what its op's rule gives by itself.
+
+    Layers that the source writes as expressions are compared in those that read them.
+    """
+    modules = dict(module.named_modules())
+    nodes = [node for node in graph.live("eval") if node.path in modules and not node.many]
+    layers = [Watched(node.output, node.path, node.path) for node in nodes]
+
+    def run(part: Sequence[Watched]) -> Mapping[str, Array]:
+        found: dict[str, Array] = {}
+        handles = [modules[one.name].register_forward_hook(_keep(found, one.name)) for one in part]
+        with torch.inference_mode():
+            module(*tensors(inputs).values())
+        for handle in handles:
+            handle.remove()
+        return found
+
+    return Search(graph, state, inputs, FP32).first(layers, run)
+
+
+def _keep(found: dict[str, Array], name: str) -> Callable[..., None]:
+    """A hook that copies what a module gives, since others may write into it."""
+
+    def hook(_: nn.Module, __: object, given: torch.Tensor) -> None:
+        found[name] = given.clone().numpy()
+
+    return hook
 
 
 def showing(program: Program, tensors: Sequence[str]) -> tuple[Program, dict[str, str]]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +42,11 @@ def walk(
             if not uses[value]:
                 held.pop(value, None)
         held.update((t, y) for t, y in zip(node.outputs, given, strict=True) if uses[t])
+
+
+def tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    """The arrays as PyTorch's tensors."""
+    return {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
 
 class Layer:

@@ -10,7 +10,7 @@ import numpy as np
 from archc.backends.onnx.precision.int8.errors import Loss
 from archc.backends.weights import Array
 from archc.measurement.agreement import relative_error
-from archc.verification.result import Measured, Statistics
+from archc.verification.result import Measured, Statistics, Worst
 
 
 def measured(found: Mapping[str, Array], expected: Mapping[str, Array]) -> Measured:
@@ -42,3 +42,15 @@ def statistics(x: Array) -> Statistics:
         return Statistics(0.0, 0.0, 0.0, 0.0)
     y = x.astype(np.float64)
     return Statistics(float(y.min()), float(y.mean()), float(y.max()), float(y.std()))
+
+
+def worst(found: Array, expected: Array) -> Worst | None:
+    """Where they are furthest from one another; None where they have other shapes, or no numbers."""
+    if found.shape != expected.shape or not found.size:
+        return None
+    difference = np.abs(found.astype(np.float64) - expected)
+    place = int(np.argmax(np.where(np.isfinite(difference), difference, np.inf)))
+    return Worst(
+        tuple(int(i) for i in np.unravel_index(place, found.shape)),
+        float(expected.flat[place]), float(found.flat[place]),
+    )  # fmt: skip

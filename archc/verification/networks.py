@@ -10,10 +10,11 @@ from archc.backends.onnx.profiles import PROFILES, profile
 from archc.backends.weights.loading import Loaded
 from archc.network import Network, Weighted
 from archc.runtime import devices
+from archc.verification.layers import tensors
 from archc.verification.result import Row, Verification
-from archc.verification.samples import for_network, random_samples, tensors
+from archc.verification.samples import for_network, random_samples
 from archc.verification.size import POOL, Size
-from archc.verification.sizes import at_odd_size, other_weight
+from archc.verification.sizes import at_odd_size, other_weight, shapes_of
 from archc.verification.standalone import SourceError, run_sources
 from archc.verification.weights import HOW, lively
 
@@ -65,29 +66,33 @@ def _rows(sizes: Sequence[Size], plan: Plan, progress: Progress) -> Iterator[Row
 def _sizes(network: Network, loaded: Loaded | None, plan: Plan, progress: Progress) -> tuple[list[Size], list[str]]:
     """The network's own size, and an odd one where there is one; and why, where there is none."""
     progress("weights")
-    weighted = _weighted(network, loaded, plan)
-    odd = at_odd_size(network, same_weights=loaded is not None)
+    weighted = Weighted(network, loaded) if loaded is not None else with_random_weights(network, plan.seed)
+    trained = loaded is not None
+    own = _size(weighted, plan, plan.images, trained=trained)
+    odd = at_odd_size(network, same_weights=trained)
     if isinstance(odd, str):
-        return [_size(weighted, plan, plan.images)], [f"no odd size: {odd}"]
+        return [own], [f"no odd size: {odd}"]
     fit = other_weight(network.graph, odd.graph) is None
-    other = Weighted(odd, weighted.loaded) if fit else _weighted(odd, None, plan)
-    return [_size(weighted, plan, plan.images), _size(other, plan, None)], []
+    other = Weighted(odd, weighted.loaded) if fit else with_random_weights(odd, plan.seed)
+    return [own, _size(other, plan, None, trained=trained)], []
 
 
-def _weighted(network: Network, loaded: Loaded | None, plan: Plan) -> Weighted:
-    if loaded is not None:
-        return Weighted(network, loaded)
-    fitted = random_samples(network.graph, POOL, plan.seed)
-    return network.load_weights(lively(network.graph, tensors(fitted.arrays), plan.seed))
+def with_random_weights(network: Network, seed: int = 0) -> Weighted:
+    """The network with random weights that are fitted to random images (``lively``); each time the same."""
+    images = random_samples(shapes_of(network.graph), POOL, seed)
+    return network.load_weights(lively(network.graph, tensors(images.arrays), seed))
 
 
-def _size(weighted: Weighted, plan: Plan, images: str | None) -> Size:
+def _size(weighted: Weighted, plan: Plan, images: str | None, *, trained: bool) -> Size:
     graph, most = weighted.network.graph, max(*plan.batches, POOL)
-    samples, fitted = [random_samples(graph, most, plan.seed + 1)], random_samples(graph, POOL, plan.seed)
+    samples, fitted = (
+        [random_samples(shapes_of(graph), most, plan.seed + 1)],
+        random_samples(shapes_of(graph), POOL, plan.seed),
+    )
     if images is not None:
         samples.append(for_network(graph, images, most))
         fitted = samples[-1]
-    return Size(weighted, plan.batches, samples, fitted, [note for one in samples for note in one.refused])
+    return Size(weighted, plan.batches, samples, fitted, trained, [note for one in samples for note in one.refused])
 
 
 def _samples(size: Size, plan: Plan) -> str:

@@ -14,6 +14,10 @@ from archc.verification.result import Blamed, Row, Statistics, Verification
 
 _HEAD = ("what", "device", "input", "samples", "batch", "error", "allowed", "")
 _ALIGN = "<<<<<>><"
+_NO_LAYER = (
+    "no layer differs once the results of all are asked for, which keeps onnxruntime from fusing them; "
+    "so it is in what it fuses"
+)
 
 
 def as_text(found: Verification) -> str:
@@ -21,9 +25,9 @@ def as_text(found: Verification) -> str:
     lines = [f"{found.name}, against {found.reference}", f"weights: {found.weights}", f"samples: {found.samples}", ""]
     lines += aligned([_HEAD, *map(_cells, _together(found.rows))], _ALIGN)
     lines += ["", _legend(found.rows)]
-    for row in found.rows:
-        lines += _explained(row)
-    lines += ["", *(f"not compared: {note}" for note in found.notes)] if found.notes else []
+    lines += _explanations(found.rows)
+    if found.notes:
+        lines += ["", *(f"not compared: {note}" for note in found.notes)]
     lines += ["", _verdict(found)]
     return "\n".join(lines) + "\n"
 
@@ -41,7 +45,9 @@ def _together(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Comparisons that only differ in the batch and agree, in one."""
     groups: dict[object, list[Row]] = {}
     for i, row in enumerate(rows):
-        groups.setdefault((row.what, row.device, row.input, row.samples, row.agrees or i), []).append(row)
+        groups.setdefault((row.what, row.device, row.input, row.samples, row.tolerance, row.agrees or i), []).append(
+            row
+        )
     yield from groups.values()
 
 
@@ -72,25 +78,42 @@ def _legend(rows: Sequence[Row]) -> str:
     return "; ".join(parts)
 
 
-def _explained(row: Row) -> list[str]:
-    if row.agrees:
-        return []
-    title = f"{row.what} on {row.device}, {row.input}, batch {row.batch} of {row.samples}"
-    if row.problem is not None:
-        return ["", f"{title} does not run: {row.problem}"]
-    return ["", *_blame(row.blamed, title)] if row.blamed else []
+def _explanations(rows: Sequence[Row]) -> Iterator[str]:
+    """What is known of the comparisons that fail: layers first, each with all in which it is the first that differs."""
+    blamed: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.blamed is not None:
+            blamed.setdefault(row.blamed.layer, []).append(row)
+        elif row.problem is not None:
+            yield from ("", f"{_title(row)} does not run: {row.problem}")
+        elif not row.agrees and row.searched:
+            yield from ("", f"{_title(row)}: {_NO_LAYER}")
+    for group in blamed.values():
+        yield from ("", *_blame(group))
 
 
-def _blame(blamed: Blamed, title: str) -> list[str]:
-    error = f"{blamed.measured.error:.1e}" if isfinite(blamed.measured.error) else "not finite, or of another shape"
+def _title(row: Row) -> str:
+    return f"{row.what}, on {row.device}, {row.input}, batch {row.batch} of {row.samples}"
+
+
+def _blame(rows: Sequence[Row]) -> Iterator[str]:
+    found = [(row, row.blamed) for row in rows if row.blamed is not None]
+    blamed = found[0][1]
     place = f" ({blamed.place})" if blamed.place else ""
-    lines = [f"{title}: the first layer that differs is `{blamed.layer}`, {blamed.op}{place}", f"  error {error}"]
-    if blamed.before is not None:
-        lines[-1] += f"; that of what it reads {blamed.before:.1e}"
+    yield f"the first layer that differs: `{blamed.layer}`, {blamed.op}{place}"
     if blamed.stands_for:
-        lines.append(f"  compared in it: {some(blamed.stands_for)}")
-    lines += [f"  expected  {_numbers(blamed.expected)}", f"  found     {_numbers(blamed.found)}"]
-    return lines
+        yield f"  compared in it: {some(blamed.stands_for)}"
+    yield from (f"  {line}" for line in aligned([(_title(row), *_errors(one)) for row, one in found], "<<<"))
+    yield f"  expected  {_numbers(blamed.expected)}"
+    yield f"  found     {_numbers(blamed.found)}"
+    if (worst := blamed.worst) is not None:
+        yield f"  furthest at {list(worst.index)}: {worst.found:.6g} in place of {worst.expected:.6g}"
+
+
+def _errors(blamed: Blamed) -> tuple[str, str]:
+    error = blamed.measured.error
+    before = "" if blamed.before is None else f"of what it reads {blamed.before:.1e}"
+    return f"error {error:.1e}" if isfinite(error) else "not finite, or of another shape", before
 
 
 def _numbers(of: Statistics) -> str:

@@ -22,20 +22,24 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What is allowed: an ``error`` of at most ``limit``, or an ``sqnr`` of at least so many dB."""
+    """What is allowed: an ``error`` of at most ``limit``, or an ``sqnr`` of at least so many dB; a least ``top1``."""
 
     precision: str
     measure: Literal["error", "sqnr"]
     limit: float
+    top1: float | None = None
 
     def holds(self, found: Measured) -> bool:
         """False also where there is anything but numbers."""
-        return (
-            found.error <= self.limit if self.measure == "error" else isfinite(found.error) and found.sqnr >= self.limit
-        )
+        if self.measure == "error":
+            return found.error <= self.limit
+        same = self.top1 is None or found.top1 is None or found.top1 >= self.top1
+        return isfinite(found.error) and found.sqnr >= self.limit and same
 
     def __str__(self) -> str:
-        return f"{self.limit:.1e}" if self.measure == "error" else f"{self.limit:g} dB"
+        if self.measure == "error":
+            return f"{self.limit:.1e}"
+        return f"{self.limit:g} dB" + (f" · {self.top1:.0%}" if self.top1 is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,21 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Worst:
+    """Where a tensor is furthest from what is expected, and the two numbers there."""
+
+    index: tuple[int, ...]
+    expected: float
+    found: float
+
+
+@dataclass(frozen=True, slots=True)
 class Blamed:
     """The first layer, in order of execution, that gives something else than expected.
 
     ``place`` is its line in the spec, where that is known; ``before`` the largest error of what it reads, as far as
     that was compared. ``stands_for`` are layers whose results are compared in this one's: folded into it, or taken out
-    between it and the layers before.
+    between it and the layers before. ``worst`` is None where shapes differ.
     """
 
     layer: str
@@ -63,6 +76,7 @@ class Blamed:
     measured: Measured
     expected: Statistics
     found: Statistics
+    worst: Worst | None = None
     before: float | None = None
     stands_for: tuple[str, ...] = ()
 
@@ -83,6 +97,7 @@ class Row:
     measured: Measured | None = None
     problem: str | None = None
     blamed: Blamed | None = None
+    searched: bool = False  # for the layer to blame
 
     @property
     def agrees(self) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from archc.backends.onnx.model import model_of
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
@@ -47,25 +45,31 @@ class Samples:
         return {name: array[:count] for name, array in self.arrays.items()}
 
 
-def random_samples(graph: Graph, count: int, seed: int) -> Samples:
-    """Random numbers for all inputs of a network, of mean 0 and variance 1.
+def random_samples(shapes: Mapping[str, Sequence[int]], count: int, seed: int) -> Samples:
+    """Random numbers for inputs of these sizes, of mean 0 and variance 1.
 
     Maps are smooth, their amplitude halved from octave to octave about as in photographs: white noise a network would
     average away, and say nearly the same of each.
     """
-    generator = torch.Generator().manual_seed(seed)
-    drawn = {name: _random((count, *t.shape.dims), generator) for name, t in graph.inputs.items()}
-    return Samples("random", {name: x.numpy() for name, x in drawn.items()})
+    rng = np.random.default_rng(seed)
+    return Samples("random", {name: _random(rng, (count, *sizes)) for name, sizes in shapes.items()})
 
 
-def _random(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     if len(shape) != 4:
-        return torch.randn(shape, generator=generator)
-    made = torch.zeros(shape)
+        return rng.standard_normal(shape, np.float32)
+    made = np.zeros(shape, np.float32)
     for size in OCTAVES:
-        coarse = torch.randn(*shape[:2], size, size, generator=generator)
-        made += torch.nn.functional.interpolate(coarse, shape[2:], mode="bilinear") / size
-    return (made - made.mean((0, 2, 3), keepdim=True)) / made.std((0, 2, 3), keepdim=True)
+        coarse = rng.standard_normal((*shape[:2], size, size), np.float32)
+        rows, columns = (_interpolation(side, size) for side in shape[2:])
+        made += rows @ coarse @ columns.T / np.float32(size)
+    return (made - made.mean((0, 2, 3), keepdims=True)) / made.std((0, 2, 3), keepdims=True)
+
+
+def _interpolation(size: int, of: int) -> Array:
+    """The matrix by which ``of`` numbers become ``size``, linearly."""
+    places = np.clip((np.arange(size) + 0.5) * of / size - 0.5, 0, of - 1)
+    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(of))).astype(np.float32)
 
 
 def for_network(graph: Graph, source: str, limit: int) -> Samples:
@@ -100,11 +104,6 @@ def read(inputs: Inputs, source: str, limit: int) -> Samples:
         _check_finite(item, source)
     arrays = {name: np.stack([item.arrays[name] for item in alike]) for name in alike[0].arrays}
     return Samples("images", arrays, tuple(refused))
-
-
-def tensors(arrays: Arrays) -> dict[str, Tensor]:
-    """The arrays as PyTorch's tensors."""
-    return {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
 
 def _path(source: str) -> Path:

@@ -20,7 +20,7 @@ from archc.verification.layers import Layer, walk
 
 HOW = "layers scaled to a variance of 1 on random images (LSUV), batch norms measured on them"
 NOISE = 0.2  # the range of what is added to weights that start as a constant
-SHIFT = 1.5  # deviations by which batch norms lift what they give
+SHIFT = 2.0  # deviations by which batch norms lift what they give
 _LEAST = 1e-6  # the deviation of what is taken for one number
 
 
