@@ -9,6 +9,7 @@ from math import prod
 import torch
 from torch import nn
 
+from archc.backends.onnx.model import Built
 from archc.backends.onnx.precision.casts import cast
 from archc.backends.onnx.precision.dtypes import HALVES, dtypes
 from archc.backends.onnx.precision.types import FLOAT
@@ -45,18 +46,24 @@ Run = Callable[[Sequence[Watched]], Mapping[str, Array]]
 
 
 def watched(candidate: Candidate) -> list[Watched]:
-    """The results of layers that the candidate has as well, in the order of the graph.
+    """The results of layers that the candidate has as well, in the order of the graph."""
+    program = candidate.program
+    makers = {name: node.layer for node in program.nodes for name in node.outputs}
+    return named(candidate.built, makers)
+
+
+def named(built: Built, makers: Mapping[str, str]) -> list[Watched]:
+    """Of the graph's results those that a model has: ``makers`` are its tensors, each with the layer that makes it.
 
     A name stands for the last of the layers that share it, the others being folded into it.
     """
-    program, known = candidate.program, candidate.built.program
-    last = {name: value for value, name in candidate.built.names.items() if value.producer is not None}
+    known = built.program.types | built.program.outputs
+    last = {name: value for value, name in built.names.items() if value.producer is not None and name in known}
     found: list[Watched] = []
     for name, value in last.items():
-        there = next((n for n in (name + BEHIND, name) if program.producer(n) is not None), None)
-        maker = program.producer(there) if there else None
-        if maker is not None and there and name in known.types | known.outputs:
-            found.append(Watched(value, there, maker.layer or value.name))
+        there = next((n for n in (name + BEHIND, name) if n in makers), None)
+        if there is not None:
+            found.append(Watched(value, there, makers[there] or value.name))
     return sorted(found, key=lambda one: (one.node.index, one.value.index))
 
 
@@ -149,7 +156,7 @@ def search_module(module: nn.Module, graph: Graph, state: State, inputs: Arrays)
 
     Layers that the source writes as expressions are compared in those that read them.
     """
-    modules = dict(module.named_modules())
+    modules: dict[str, nn.Module] = dict(module.named_modules())  # pyright: ignore[reportUnknownArgumentType]
     nodes = [node for node in graph.live("eval") if node.path in modules and not node.many]
     layers = [Watched(node.output, node.path, node.path) for node in nodes]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from archc.network import Weighted
 from archc.runtime.errors import ModelError
 from archc.runtime.predict import save
 from archc.verification.candidates import Candidate, candidates
+from archc.verification.cases import Case, Outputs
 from archc.verification.first import search, search_module
 from archc.verification.layers import computed, tensors
 from archc.verification.measure import measured
@@ -32,17 +33,6 @@ POOL = 16  # samples that weights are fitted to, that int8 is calibrated on, and
 LAYERS, SOURCE = "layers, one by one", "source, by itself"
 
 Progress = Callable[[str], object]
-Outputs = Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Case:
-    """Some samples, and what the module makes of them."""
-
-    samples: str
-    batch: int
-    inputs: Mapping[str, Array]
-    expected: Outputs
 
 
 @dataclass
@@ -107,7 +97,7 @@ class Size:
                 inputs = one.first(batch)
                 with torch.inference_mode():
                     given: Any = module(*tensors(inputs).values())
-                yield Case(one.kind, batch, inputs, _by_name(given, self.graph))
+                yield Case(one.kind, batch, inputs, by_name(given, self.graph))
 
     def _row(self, what: str, case: Case, found: Outputs, device: str = "cpu", tolerance: Tolerance = FP32) -> Row:
         return Row(what, device, self.shown, case.samples, case.batch, tolerance, measured(found, case.expected))
@@ -165,7 +155,7 @@ class Size:
         yield Row(what, device, self.shown, case.samples, case.batch, tolerance, problem=problem)
 
 
-def _by_name(given: Any, graph: Graph) -> dict[str, Array]:
+def by_name(given: Any, graph: Graph) -> dict[str, Array]:
     """A module gives one output as a tensor, several as a dict."""
     found = cast("dict[str, Any]", given) if isinstance(given, dict) else {next(iter(graph.outputs)): given}
     return {name: y.numpy() for name, y in found.items()}
