@@ -6,7 +6,7 @@ https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,7 +87,7 @@ def _cuda(allow_tf32: bool, precision: str) -> list[Option]:
         Option("cuda_graph", _flag("enable_cuda_graph", first=False)),
         *([Option("prefer_nhwc", _flag("prefer_nhwc", first=False))] if nhwc else []),
         Option("fuse_conv_bias", _flag("fuse_conv_bias", first=False)),
-        Option("conv_algo_search", tuple(_cuda_value(name, cudnn_conv_algo_search=name) for name in searches)),
+        Option("conv_algo_search", _cuda_values("cudnn_conv_algo_search", {name: name for name in searches})),
         Option("conv_max_workspace", _flag("cudnn_conv_use_max_workspace", first=True)),
     ]
 
@@ -121,12 +121,18 @@ def _entry(key: str, *values: str) -> tuple[Value, ...]:
     return tuple(map(value, values))
 
 
-def _cuda_value(text: str, **changes: Any) -> Value:
-    return Value(text, lambda settings: replace(settings, cuda=replace(settings.cuda, **changes)))
+def _cuda_values(name: str, values: Mapping[str, Any]) -> tuple[Value, ...]:
+    """Of an option of the provider; the first is its default, and is not written down."""
+
+    def value(text: str, given: Any) -> Value:
+        return Value(text, lambda settings: replace(settings, cuda=replace(settings.cuda, **{name: given})))
+
+    default, *others = values
+    return (value(default, None), *(value(text, values[text]) for text in others))
 
 
 def _flag(name: str, *, first: bool) -> tuple[Value, ...]:
-    return tuple(_cuda_value(_on(value), **{name: value}) for value in (first, not first))
+    return _cuda_values(name, {_on(value): value for value in (first, not first)})
 
 
 def _on(value: bool) -> str:
