@@ -173,3 +173,16 @@ def test_onnxruntime_takes_its_integer_kernels() -> None:
     program = rounded(joined("Add"), {"x": (-2, 2), "a": (-2, 2), "b": (-2, 2), "join": (-3, 3), "after": (-9, 9)})
     found = kernels(program)
     assert (found["QLinearConv"], found["QLinearAdd"], found["Conv"], found["Add"]) == (3, 1, 0, 0)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(1 / 6, 0.5), (0.2, 0.5), (0.3, 0.0), (0.25, -0.25)])
+@given(ends=ENDS, seed=SEEDS)
+@quick
+def test_a_hard_sigmoid_is_a_sum(alpha: float, beta: float, ends: tuple[float, float], seed: int) -> None:
+    net = Net(3, 4, 4)
+    y = net.node("HardSigmoid", "y", net.conv("a", "x", 4, 1, of=3), alpha=alpha, beta=beta)
+    net.conv("after", y, 2, 1, of=4)
+    program = rounded(net.program("a", "y", "after"), {"x": (-2, 2), "a": ends, "y": (0, 1), "after": (-9, 9)})
+    assert kernels(program)["QLinearAdd"] == 1
+    found = run(program, {"x": values((1, 3, 4, 4), (-2, 2), seed)}, optimised=True)
+    is_nearest(found["y"], alpha * np.float64(found["a"]) + beta, q((0, 1)))

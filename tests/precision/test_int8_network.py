@@ -26,8 +26,9 @@ from tests.passes.test_library import FAMILIES
 from tests.precision.integers import kernels, quantized
 
 INTEGERS = {"QLinearConv", "QLinearAdd", "QGemm", "QLinearGlobalAveragePool", "QLinearConcat"}
+ENDS = {"QuantizeLinear", "DequantizeLinear", "Transpose"}
 QUICK = {"densenet_d2l", "googlenet", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5", "squeezenet1_1"}
-MOSTLY_FP32 = {"convnext_tiny", "lenet5_sigmoid", "mobilenet_v3_small"}  # layer norm, GELU; tanh; hard swish
+MOSTLY_FP32 = {"convnext_tiny"}  # layer norm and GELU
 
 
 def block() -> Program:
@@ -238,6 +239,20 @@ def test_every_family(family: str, tmp_path: Path) -> None:
     onnx.checker.check_model(proto, full_check=True)
     for output, found in open_session(proto.SerializeToString()).run({name: x}).items():
         assert len(found) == 3 and np.isfinite(found).all(), output
+
+
+def test_hard_swishes_are_sums_and_products_of_integers(tmp_path: Path) -> None:
+    net = Net(3, 6, 6)
+    y = net.node("HardSwish", "swish", net.conv("before", "x", 4, 3, of=3, pad=1))
+    program = net.program(net.conv("after", y, 4, 3, of=4, pad=1))
+    before = program.copy()
+    report = quantized(program, tmp_path)
+    assert not report.fp32
+    assert set(kernels(program)) <= {"QLinearConv", "QLinearAdd", "QLinearMul", *ENDS}
+    feeds = feeds_of(program, 2)
+    loss = Loss()
+    loss.see(run(before, feeds)["after"], run(program, feeds, optimised=True)["after"])
+    assert loss.sqnr > 30
 
 
 @pytest.mark.parametrize("given", ["sizes", "scales"])

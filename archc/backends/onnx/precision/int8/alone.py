@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from archc.backends.onnx.precision.int8.plan import Plan
 from archc.backends.onnx.program import OnnxNode, Program
@@ -18,6 +18,7 @@ def name_of(tensor: str) -> str:
 def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Iterable[str]) -> Program:
     """The exact program, and beside it the nodes of ``plan``, each reading what the exact one holds.
 
+    A rounded tensor is there twice: the exact one's, for those that read it, and the layer's own, to be looked at.
     ``results`` are names in the plan's program; they have the same names here.
     """
     made = exact.copy()
@@ -27,18 +28,17 @@ def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Itera
     wanted = set(results)
     for node in program.nodes:
         if node.op_type == "QuantizeLinear" and node.outputs[0] in inputs:
-            _round_twice(made, node, inputs[node.outputs[0]], wanted)
+            read_by = program.consumers(node.outputs[0])[0].inputs[1:]
+            made.append(_quantize(inputs[node.outputs[0]], read_by, node.outputs[0] + _BEHIND))
+            if node.outputs[0] in wanted:
+                made.append(_quantize(node.inputs[0] + _BEHIND, node.inputs[1:], node.outputs[0]))
         elif node in plan.nodes or node.op_type == "DequantizeLinear":
             made.append(_beside(program, node))
     return made
 
 
-def _round_twice(made: Program, node: OnnxNode, tensor: str, wanted: set[str]) -> None:
-    """The exact tensor for those that read it, and the layer's own result to be looked at."""
-    parameters, bits = node.inputs[1:], node.outputs[0]
-    made.append(OnnxNode("QuantizeLinear", [tensor, *parameters], [bits + _BEHIND], name=bits + _BEHIND))
-    if bits in wanted:
-        made.append(OnnxNode("QuantizeLinear", [node.inputs[0] + _BEHIND, *parameters], [bits], name=bits))
+def _quantize(tensor: str, parameters: Sequence[str], result: str) -> OnnxNode:
+    return OnnxNode("QuantizeLinear", [tensor, *parameters], [result], name=result)
 
 
 def _beside(program: Program, node: OnnxNode) -> OnnxNode:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from archc.backends.onnx.precision.int8 import rules
+from archc.backends.onnx.precision.int8 import hard_sigmoids, rules
 from archc.backends.onnx.precision.int8.numbers import (
     Quantizer,
     quantize_bias,
@@ -29,6 +29,7 @@ class Insertion:
     quantizers: Mapping[str, Quantizer]  # by the tensors that were observed
     weight_limit: int
     rounded: dict[str, str] = field(default_factory=dict[str, str])
+    gains: dict[str, float] = field(default_factory=dict[str, float])  # tensor → by what it is multiplied when read
     scales: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
     @property
@@ -47,6 +48,8 @@ def insert(plan: Plan, quantizers: Mapping[str, Quantizer], weight_limit: int) -
     for node in integers:
         if rules.weight_axis(node, plan.program) is not None:
             _quantize_weights(work, node)
+        elif node.op_type == hard_sigmoids.OP:
+            work.gains[node.outputs[0]] = hard_sigmoids.as_sum(plan.program, node)
     for clip in plan.clips:
         _drop_clip(work, clip)
     for tensor in plan.tensors:
@@ -92,11 +95,12 @@ def _pair(
     """The tensor in 8 bits, and what they stand for."""
     program = work.program
     scale, zero = _scale(work, work.plan.source(tensor))
+    step = scale
+    if tensor in work.gains:
+        step = program.constant(f"{tensor}.step", work.quantizer(tensor).scale / np.float32(work.gains[tensor]))
     bits_type = None if shape is None else TensorType(shape, "uint8")
     type = None if shape is None else TensorType(shape)
-    (bits,) = program.add(
-        "QuantizeLinear", [source, scale, zero], like=like, name=f"{tensor}.quantized", type=bits_type
-    )
+    (bits,) = program.add("QuantizeLinear", [source, step, zero], like=like, name=f"{tensor}.quantized", type=bits_type)
     (restored,) = program.add(
         "DequantizeLinear", [bits, scale, zero], like=like, name=f"{tensor}.dequantized", type=type
     )

@@ -9,11 +9,12 @@ from typing import Any
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
-from archc.backends.onnx.precision.int8 import rules
+from archc.backends.onnx.precision.int8 import hard_sigmoids, rules
 from archc.backends.onnx.precision.int8.alone import alone
 from archc.backends.onnx.precision.int8.calibrate import calibrate
 from archc.backends.onnx.precision.int8.errors import Comparison, ErrorReport, Watched
 from archc.backends.onnx.precision.int8.evaluate import Sample
+from archc.backends.onnx.precision.int8.hard_sigmoids import split_hard_swishes
 from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
@@ -44,6 +45,8 @@ class QuantizeInt8(ProgramPass):
     def run(self, program: Program) -> list[Change]:
         """Raises RequestError where it can't be calibrated so, or a pattern of ``keep_fp32`` matches no layer."""
         name_all_sizes(program)
+        split_hard_swishes(program)
+        program.settle()
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
         if not made.nodes:
             raise RequestError("there is nothing in the network that 8-bit integers could compute")
@@ -61,6 +64,7 @@ def quantize(made: Plan, samples: Iterable[Sample], calibration: Calibration) ->
     program = made.program
     exact = program.copy()
     ranges = calibrate(exact, made.observed(), samples, calibration.method)
+    ranges |= {node.outputs[0]: hard_sigmoids.RANGE for node in made.nodes if node.op_type == hard_sigmoids.OP}
     quantizers = {tensor: Quantizer.of(range) for tensor, range in ranges.items()}
     results = [(node, made.result(node)) for node in made.nodes if node.op_type not in rules.MOVING]
     rounded = insert(made, quantizers, REDUCED_LIMIT if calibration.reduce_range else WEIGHT_LIMIT)

@@ -21,7 +21,9 @@ WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
 GIVES_FLOAT = frozenset({"Gemm", "MatMul"})
 
 # Ops with a scale of their own for what they give.
-COMPUTING = frozenset({"Add", "Mul", "Concat", "GlobalAveragePool", "AveragePool", "Sigmoid", "LeakyRelu"})
+COMPUTING = frozenset(
+    {"Add", "Mul", "Concat", "GlobalAveragePool", "AveragePool", "Sigmoid", "LeakyRelu", "HardSigmoid"}
+)
 
 # Ops that move numbers, or choose among them: what they give has the scale of what they read.
 MOVING = frozenset(
