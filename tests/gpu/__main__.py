@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.gpu import needs
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tests.gpu.scope import Job, Scope
 
 ROOT = Path(__file__).parents[2]
+CORES = 4  # for each of several jobs that run at once
 FAILED, BAD_INPUT, NO_DEVICE = 1, 2, 3  # exit codes, as archc has them
 
 
@@ -96,32 +99,45 @@ def _measure(asked: argparse.Namespace) -> int:
 
 
 def _done(jobs: Sequence[Job], scope: Scope, out: Path | None) -> Results:
-    """All jobs, each in its own process; what is done is kept as it comes."""
+    """All jobs, each in its own process; what is done is kept as it comes.
+
+    Those that nobody times run several at once, as many as there are cores for.
+    """
+    from archc.runtime.environment import cores
     from tests.gpu.machine import machine, today
     from tests.gpu.results import Results
+    from tests.gpu.scope import SPEED
 
     results = Results(machine(scope.device), today(), scope.size, {}, {})
     _say(str(results.machine))
-    for number, job in enumerate(jobs, 1):
-        start = perf_counter()
-        _one(job, scope, results)
-        _say(f"{number}/{len(jobs)} {job}: {results.failed.get(job, 'done')} in {perf_counter() - start:.0f} s")
-        if out is not None:
-            results.write(out)
+    timed = [job for job in jobs if job.kind == SPEED]
+    others = [job for job in jobs if job.kind != SPEED]
+    for part, workers in ((others, max(1, cores() // CORES)), (timed, 1)):
+        threads = {"OMP_NUM_THREADS": str(CORES)} if workers > 1 else {}
+        with ThreadPoolExecutor(workers) as pool:
+            for job, found in zip(part, pool.map(partial(_one, scope=scope, threads=threads), part), strict=True):
+                if isinstance(found, str):
+                    results.failed[job] = found
+                else:
+                    results.found[job] = found
+                _say(f"{len(results.found) + len(results.failed)}/{len(jobs)} {job}: {results.failed.get(job, 'done')}")
+                if out is not None:
+                    results.write(out)
     return results
 
 
-def _one(job: Job, scope: Scope, results: Results) -> None:
+def _one(job: Job, *, scope: Scope, threads: Mapping[str, str]) -> list[dict[str, Any]] | str:
+    """What a job gave, or why it failed. ``threads`` are environment variables."""
     from tests.gpu.job import arguments
 
     with TemporaryDirectory(prefix="archc-") as folder:
         out = Path(folder) / "found.json"
         command = [sys.executable, *arguments(job, scope, out)]
-        code = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode
+        environment = {**threads, **os.environ}
+        code = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False).returncode
         if code:
-            results.failed[job] = f"ended with {code}; what it said stands above"
-        else:
-            results.found[job] = json.loads(out.read_text(encoding="utf-8"))
+            return f"ended with {code}; what it said stands above"
+        return json.loads(out.read_text(encoding="utf-8"))
 
 
 def _put_together(asked: argparse.Namespace) -> int:

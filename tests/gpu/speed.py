@@ -16,7 +16,6 @@ from archc.measurement.agreement import TOLERANCE, agreement
 from archc.measurement.binding import Bound
 from archc.measurement.inputs import Array
 from archc.measurement.interleave import Comparison, Runner, compare
-from archc.measurement.machine import cores
 from archc.measurement.peaks import measure_peaks
 from archc.measurement.rivals import Case
 from archc.measurement.rivals.torch_module import candidate, prepared
@@ -24,6 +23,7 @@ from archc.measurement.roofline import roofline
 from archc.measurement.subject import Subject, of_network
 from archc.measurement.tuning.tune import Request, profile_of, settings_text, tune
 from archc.measurement.workload import workload
+from archc.runtime.cores import cores
 from archc.runtime.devices import CPU, PROVIDERS
 from archc.runtime.ort import ort
 from archc.runtime.profile import settings_for, write_profile

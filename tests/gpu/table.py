@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from archc.display.numbers import duration
 from archc.files import write_text
-from archc.measurement.report import time_text
 from tests.gpu.correctness import Outcome
 from tests.gpu.results import Results
 from tests.gpu.scope import RUN, Scope
@@ -86,7 +86,7 @@ def _fast(results: Results, scope: Scope) -> Iterator[str]:
     yield f"| network | batch | archc {scope.profile}, tuned | images/s | of roofline | {' | '.join(RIVALS)} |"
     yield f"|---|{'--:|' * (4 + len(RIVALS))}"
     for row in rows:
-        cells = [row["network"], str(row["batch"]), time_text(row["seconds"]), f"{row['batch'] / row['seconds']:,.0f}"]
+        cells = [row["network"], str(row["batch"]), duration(row["seconds"]), f"{row['batch'] / row['seconds']:,.0f}"]
         cells += [f"{row['share']:.0%}", *(_rival(row, kind) for kind in RIVALS)]
         yield f"| {' | '.join(cells)} |"
     yield from ("", _legend(scope))
@@ -106,4 +106,4 @@ def _legend(scope: Scope) -> str:
 def _rival(row: dict[str, Any], kind: str) -> str:
     """Its time, and how many times as fast archc is."""
     rival = row["rivals"].get(kind)
-    return f"{time_text(rival['seconds'])}, {rival['ratio']:.2f}×" if rival else "·"
+    return f"{duration(rival['seconds'])}, {rival['ratio']:.2f}×" if rival else "·"
