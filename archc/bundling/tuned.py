@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
 from archc.runtime.devices import CPU, CUDA
-from archc.runtime.profile import Profile, ProfileError, profile_path, read_profiles
+from archc.runtime.profile import Profile, ProfileError, model_hash, profile_path, read_profiles
 from archc.runtime.settings import Settings
 
 _DEVICES = {CUDA: "gpu", CPU: "cpu"}
@@ -32,7 +31,7 @@ def of_model(path: Path, device: str | None) -> Tuned:
         entries = read_profiles(path)
     except ProfileError as e:
         return Tuned(device, notes=(f"the profile is not used: {e.message}",))
-    digest = _hash(path) if entries else ""
+    digest = model_hash(path) if entries else ""
     fitting = [entry for entry in entries if entry.model_sha256 == digest]
     if entries and not fitting:
         return Tuned(device, notes=(f"{profile_path(path)} is not used: the model has changed since",))
@@ -49,8 +48,3 @@ def of_model(path: Path, device: str | None) -> Tuned:
 
 def _origin(entry: Profile) -> str:
     return f"settings tuned on {entry.device_name} with onnxruntime {entry.onnxruntime}"
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from archc.backends.onnx.profiles import PROFILES
 from archc.cli.failures import FAILED_CHECK
 from archc.cli.options import (
+    batches,
     compile_network,
     given_options,
     load_weights,
@@ -20,6 +20,7 @@ from archc.cli.options import (
     sizes_of,
     weights_options,
 )  # fmt: skip
+from archc.cli.progress import say
 from archc.runtime.devices import CPU, DEVICES
 
 if TYPE_CHECKING:
@@ -34,14 +35,6 @@ _OF_SPEC = {
     "calibrate": "--calibrate",
 }
 RIVALS = ("torch", "torch-compile", "torch-export", "openvino")
-
-
-def batches(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
-    """``1,8,32``"""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"{text!r} is no list of batch sizes such as 1,8,32")
-    return tuple(dict.fromkeys(map(int, parts)))
 
 
 @click.command(name="bench")
@@ -94,11 +87,11 @@ def command(
     with TemporaryDirectory(prefix="archc-") as folder:
         chosen, sizes = _subject(what, Path(folder), **subject)
         plan = _plan(chosen, device, batch_sizes, sizes, threads, tuple(dict.fromkeys(against)), rounds, seconds)
-        found = bench(chosen, plan, _say)
+        found = bench(chosen, plan, say)
         click.echo(as_json(found) if form == "json" else as_text(found), nl=False)
         if plot is not None:
             draw(found, plot)
-            _say(f"{plot} drawn")
+            say(f"{plot} drawn")
     return FAILED_CHECK if found.failed else 0
 
 
@@ -113,7 +106,7 @@ def _plan(
 
     settings, note = settings_for(subject.model, device)
     if note:
-        _say(note)
+        say(note)
     return Plan(device, batch_sizes, sizes, threads, against, rounds, seconds, settings or Settings())
 
 
@@ -137,9 +130,3 @@ def _subject(
     if PROFILES[profile].precision == "int8":
         calibrate = calibrate or "random"
     return of_network(network, loaded, folder, seed, calibrate=calibrate, **export), {}
-
-
-def _say(text: str) -> None:
-    """On stderr, and only to people who watch."""
-    if sys.stderr.isatty():
-        click.echo(text, err=True)

@@ -45,6 +45,14 @@ def byte_count(text: str) -> int:
     return int(float(number) * (1024 if unit.endswith("i") else 1000) ** " KMGT".index(unit[0]))
 
 
+def batches(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    """``1,8,32`` as batch sizes, each once: the callback of an option."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise click.BadParameter(f"{text!r} is no list of batch sizes such as 1,8,32")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
 def name_list(text: str | None) -> list[str] | None:
     """``a,b`` as names; None where the option is not given."""
     return None if text is None else [name for part in text.split(",") if (name := part.strip())]

@@ -154,7 +154,7 @@ def _heading(session: Session, model: Path) -> str:
     from archc.runtime.environment import device_name
     from archc.runtime.ort import VERSION
 
-    where = f"{session.device}: {device_name(session.device, session.settings.cuda.device_id)}"
+    where = f"{session.device} · {device_name(session.device, session.settings.cuda.device_id)}"
     sizes = f" · {count(len(session.on_cpu), 'node')} with sizes alone on the CPU" if session.on_cpu else ""
     return f"{model.name} · {where} · onnxruntime {VERSION}{sizes}\n"
 

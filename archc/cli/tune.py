@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from archc.cli.options import model_input_option, sizes_of
+from archc.cli.progress import say
 from archc.runtime.devices import CPU, DEVICES
 
 
@@ -37,14 +37,8 @@ def command(
     from archc.runtime.profile import write_profile
 
     request = Request(model, device, batch, sizes_of(sizes), threads, allow_tf32, rounds)
-    tuned = tune(request, _say)
+    tuned = tune(request, say)
     profile = profile_of(request, tuned)
     written = write_profile(model, profile)
     text = as_json(profile, written) if form == "json" else as_text(request, profile, tuned, written)
     click.echo(text, nl=False)
-
-
-def _say(text: str) -> None:
-    """On stderr, and only to people who watch."""
-    if sys.stderr.isatty():
-        click.echo(f"trying {text}", err=True)

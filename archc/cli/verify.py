@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archc.backends.onnx.profiles import PROFILES
-from archc.cli.bench import batches
 from archc.cli.failures import FAILED_CHECK
-from archc.cli.options import compile_network, input_of, load_weights, network_options, weights_options
+from archc.cli.options import batches, compile_network, input_of, load_weights, network_options, weights_options
+from archc.cli.progress import say
 from archc.runtime.devices import DEVICES
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _of_spec(
     subject: Network | Weighted = compile_network(what, inputs, settings)
     if weights is not None:
         subject = load_weights(subject, weights, seed=seed, **how)
-    return verify(subject, batches=batch_sizes, seed=seed, progress=_say, **options)
+    return verify(subject, batches=batch_sizes, seed=seed, progress=say, **options)
 
 
 def _of_model(
@@ -84,7 +83,7 @@ def _of_model(
         )
     check_file(Path(what))
     try:
-        return verify(what, weights=weights, batches=batch_sizes, sizes=_sizes(inputs, what), progress=_say, **options)
+        return verify(what, weights=weights, batches=batch_sizes, sizes=_sizes(inputs, what), progress=say, **options)
     except WeightsError as e:
         raise click.ClickException(str(e)) from e
 
@@ -97,9 +96,3 @@ def _sizes(inputs: Any, what: str) -> dict[str, list[int]]:
     if isinstance(given, list):
         return {next(iter(open_session(Path(what)).inputs)): given}
     return given or {}
-
-
-def _say(text: str) -> None:
-    """On stderr, and only to people who watch."""
-    if sys.stderr.isatty():
-        click.echo(text, err=True)

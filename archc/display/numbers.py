@@ -32,6 +32,13 @@ def binary(n: int) -> str:
     return f"{value:,.1f} {units[0]}"
 
 
+def duration(seconds: float) -> str:
+    """``4.71 ms``, ``812 µs``, ``1.23 s``: three figures."""
+    value, unit = (seconds, "s") if seconds >= 1 else (seconds * 1e3, "ms") if seconds >= 1e-3 else (seconds * 1e6, "µs")
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{digits}f} {unit}"
+
+
 def count(number: int, noun: str) -> str:
     """`1 tensor`, `2 tensors`."""
     return f"{exact(number)} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,6 @@ from archc.measurement.agreement import TOLERANCE, agreement
 from archc.measurement.binding import Bound
 from archc.measurement.inputs import Array, Shape, input_shapes, random_inputs
 from archc.measurement.interleave import Comparison, Timing, compare
-from archc.measurement.machine import cores
 from archc.measurement.memory import memory_of_run
 from archc.measurement.peaks import Peaks, measure_peaks
 from archc.measurement.rivals import Candidate, Case, RivalError
@@ -21,6 +20,7 @@ from archc.measurement.roofline import Roofline, roofline
 from archc.measurement.statistics import Interval
 from archc.measurement.subject import Subject
 from archc.measurement.workload import Workload, workload
+from archc.runtime.cores import cores
 from archc.runtime.devices import CPU, CUDA
 from archc.runtime.environment import device_name
 from archc.runtime.ort import VERSION

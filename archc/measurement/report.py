@@ -6,7 +6,7 @@ import json
 from math import isinf
 from typing import Any
 
-from archc.display.numbers import binary, by_axis, count, decimal
+from archc.display.numbers import binary, by_axis, count, decimal, duration
 from archc.display.tables import aligned
 from archc.measurement.bench import Bench, Limit, Row
 from archc.measurement.statistics import Interval
@@ -40,14 +40,6 @@ def as_json(bench: Bench) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def time_text(seconds: float) -> str:
-    """``4.71 ms``, ``812 µs``, ``1.23 s``: three figures."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{_three(seconds / size)} {unit}"
-    return f"{_three(seconds * 1e6)} µs"
-
-
 def ratio_text(ratio: Interval) -> str:
     """``1.34 (1.31 – 1.36)``; without bounds where the rounds were too few for them."""
     if isinf(ratio.high):
@@ -55,20 +47,16 @@ def ratio_text(ratio: Interval) -> str:
     return f"{ratio.median:.2f} ({ratio.low:.2f} – {ratio.high:.2f})"
 
 
-def _three(value: float) -> str:
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
-
-
 def _title(bench: Bench) -> str:
     inputs = ", ".join(f"{name} {by_axis(shape[1:])}" for name, shape in bench.shapes.items())
-    threads = f" · {bench.threads} thread{'' if bench.threads == 1 else 's'}" if bench.device == "cpu" else ""
+    threads = f" · {count(bench.threads, 'thread')}" if bench.device == "cpu" else ""
     where = f"{bench.device} · {bench.device_name}{threads} · onnxruntime {bench.onnxruntime}"
     return f"{bench.name} · input {inputs}\n{where} · {bench.rounds} rounds, each runner in turn"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     assert row.timing is not None
-    times = [time_text(row.timing.percentile(p)) for p in (50, 95, 99)]
+    times = [duration(row.timing.percentile(p)) for p in (50, 95, 99)]
     return (
         str(row.batch),
         row.name + ("" if row.timing.steady else " *"),
@@ -83,9 +71,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _limit(limit: Limit) -> str:
     work, bound = limit.work, limit.time
     parts = [
-        f"limit at batch {limit.batch}: {time_text(bound.kernels)} kernel by kernel",
+        f"limit at batch {limit.batch}: {duration(bound.kernels)} kernel by kernel",
         f"{bound.memory_bound:.0%} of it bound by memory",
-        f"{time_text(bound.whole)} as a whole",
+        f"{duration(bound.whole)} as a whole",
         f"FLOPs {decimal(work.flops)} · {binary(work.bytes)} moved",
     ]
     return " · ".join(parts)

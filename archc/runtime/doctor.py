@@ -15,8 +15,9 @@ from typing import Any, Literal
 from archc.display.numbers import binary, count
 from archc.display.tables import DIM, Style, aligned, plain
 from archc.runtime import wheels
+from archc.runtime.cores import cores
 from archc.runtime.devices import CUDA, DEVICES, DeviceError
-from archc.runtime.environment import Environment, cores, device_name
+from archc.runtime.environment import Environment, device_name
 from archc.runtime.errors import ModelError
 from archc.version import __version__
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
@@ -12,7 +11,9 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
+from archc.display.numbers import count
 from archc.runtime import wheels
+from archc.runtime.cores import cores
 from archc.runtime.devices import CPU, DeviceError
 from archc.runtime.driver import Driver, DriverError, Load, read_driver
 from archc.runtime.elf import needed
@@ -138,15 +139,10 @@ def environment() -> Environment:
 def device_name(device: str, device_id: int = 0) -> str:
     """What the CPU or the GPU is called, the CPU with the number of cores that this process may use."""
     if device == CPU:
-        return f"{_processor()}, {cores()} cores"
+        return f"{_processor()}, {count(cores(), 'core')}"
     driver = environment().driver
     known = driver is not None and device_id < len(driver.gpus)
     return driver.gpus[device_id].name if driver is not None and known else f"no GPU {device_id}"
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

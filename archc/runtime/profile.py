@@ -85,7 +85,7 @@ def new_profile(model: Path, device: str, settings: Settings, measured: Mapping[
     from archc.runtime import ort
 
     name = _name(device, settings.cuda.device_id)
-    return Profile(device, name, ort.VERSION, _hash(model), settings, measured or {})
+    return Profile(device, name, ort.VERSION, model_hash(model), settings, measured or {})
 
 
 def unfit(profile: Profile, model: Path) -> str | None:
@@ -97,7 +97,7 @@ def unfit(profile: Profile, model: Path) -> str | None:
         return f"it is for {profile.device_name}, and this is {here}"
     if profile.onnxruntime != ort.VERSION:
         return f"it is for onnxruntime {profile.onnxruntime}, and {ort.VERSION} is installed"
-    if profile.model_sha256 != _hash(model):
+    if profile.model_sha256 != model_hash(model):
         return "the model has changed since"
     return None
 
@@ -123,7 +123,8 @@ def _entry(data: Any) -> Profile:
     return Profile(**texts, settings=Settings.from_json(data["settings"]), measured=data.get("measured", {}))
 
 
-def _hash(model: Path) -> str:
+def model_hash(model: Path) -> str:
+    """SHA-256 of the model's file. Raises OSError."""
     with model.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 

@@ -38,7 +38,7 @@ body:
 
 def shown(text: str) -> str:
     """Without the processor and onnxruntime's version."""
-    text = re.sub(r"· cpu: .*? ·", "· cpu: DEVICE ·", text)
+    text = re.sub(r"· cpu · .*? · onnx", "· cpu · DEVICE · onnx", text)
     text = re.sub(r'"device_name": ".*"', '"device_name": "DEVICE"', text)
     return text.replace(ort.VERSION, "VERSION")
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from archc.cli import run
+from archc.display.numbers import duration
 from archc.measurement import Timing, rivals
 from archc.measurement import bench as benches
 from archc.measurement.bench import Bench, Limit, Plan, Row, bench
 from archc.measurement.peaks import Peaks
 from archc.measurement.plot import draw
-from archc.measurement.report import as_json, as_text, time_text
+from archc.measurement.report import as_json, as_text
 from archc.measurement.rivals import Candidate, Case, RivalError
 from archc.measurement.roofline import roofline
 from archc.measurement.statistics import Interval
@@ -288,7 +289,7 @@ def test_what_programs_read(golden: Callable[[Path, str], None]) -> None:
     ],
 )
 def test_times_have_three_figures(seconds: float, text: str) -> None:
-    assert time_text(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from archc.measurement import machine
 from archc.measurement.agreement import TOLERANCE, agreement
 from archc.measurement.binding import Bound
 from archc.measurement.inputs import input_shapes, random_inputs
@@ -181,18 +180,6 @@ def test_zeros_agree_with_zeros_alone() -> None:
     zeros = {"y": np.zeros(3)}
     assert agreement(zeros, zeros, 1e-3).holds
     assert not agreement({"y": np.full(3, 1e-9)}, zeros, 1e-3).holds
-
-
-def test_cores_are_counted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for cpu, siblings in enumerate(["0,2", "1,3", "0,2", "1,3"]):
-        folder = tmp_path / f"cpu{cpu}" / "topology"
-        folder.mkdir(parents=True)
-        (folder / "thread_siblings_list").write_text(siblings + "\n")
-    monkeypatch.setattr(machine, "_CPUS", tmp_path)
-    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    assert machine.cores() == 2
-    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 2}, raising=False)
-    assert machine.cores() == 1
 
 
 def _large() -> Any:

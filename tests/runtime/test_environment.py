@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from archc.runtime import wheels
+from archc.runtime import cores, wheels
 from archc.runtime.devices import DeviceError
 from archc.runtime.driver import LIBRARY, Driver
 from archc.runtime.environment import Package, device_name, inspect, require_cuda
@@ -213,3 +213,15 @@ def test_the_installed_provider_s_own_libraries_are_asked_for() -> None:
     found = {library.name for library in inspect(package, lambda: None, loader({})).libraries if library.required}
     assert {"cuBLAS", "CUDA runtime", "cuDNN"} <= found
     assert PACKAGE.provider is not None and package.provider.name == PACKAGE.provider.name
+
+
+def test_cores_are_counted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for cpu, siblings in enumerate(["0,2", "1,3", "0,2", "1,3"]):
+        folder = tmp_path / f"cpu{cpu}" / "topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(siblings + "\n")
+    monkeypatch.setattr(cores, "_CPUS", tmp_path)
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    assert cores.cores() == 2
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 2}, raising=False)
+    assert cores.cores() == 1

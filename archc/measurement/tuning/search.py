@@ -83,7 +83,7 @@ class Search:
         self._wanted = first.outputs()
         best, trials = start, list[Trial]()
         for option in options:
-            self._progress(option.name)
+            self._progress(f"trying {option.name}")
             best, tried = self._coordinate(best, option)
             trials += tried
         return self._confirmed(start, best, trials)
@@ -113,7 +113,7 @@ class Search:
         return next((settings for value, settings in others if value.text == kept), best), trials
 
     def _confirmed(self, start: Settings, best: Settings, trials: Sequence[Trial]) -> Tuned:
-        self._progress("the whole")
+        self._progress("trying what was kept")
         runners = {"start": self._opened(start).run}
         if best != start:
             runners["best"] = self._checked(best)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archc.display.numbers import duration
 from archc.display.tables import aligned
 from archc.measurement.agreement import SAME_MODEL
-from archc.measurement.machine import cores
-from archc.measurement.report import ratio_data, ratio_text, time_text
+from archc.measurement.report import ratio_data, ratio_text
 from archc.measurement.tuning.options import options_for, start
 from archc.measurement.tuning.search import CONFIDENCE, GAIN, ROUNDS, Progress, Search, Trial, Tuned, opener
+from archc.runtime.cores import cores
 from archc.runtime.devices import CPU, CUDA
 from archc.runtime.profile import Profile, new_profile
 from archc.runtime.session import Settings
@@ -69,10 +70,10 @@ def as_text(request: Request, profile: Profile, tuned: Tuned, written: Path) -> 
     )
     lines = [f"{request.model} · {where}", "", *aligned([_HEAD, *map(_cells, tuned.trials)], _ALIGN), "", rule]
     if tuned.ratio is None:
-        lines.append(f"nothing is faster than what it began with: {time_text(tuned.default_seconds)}")
+        lines.append(f"nothing is faster than what it began with: {duration(tuned.default_seconds)}")
     else:
         speed = ratio_text(tuned.ratio.inverse)
-        lines.append(f"{time_text(tuned.default_seconds)} → {time_text(tuned.seconds)}: {speed} times as fast")
+        lines.append(f"{duration(tuned.default_seconds)} → {duration(tuned.seconds)}: {speed} times as fast")
     if request.device == CUDA and not request.allow_tf32:
         lines.append("TF32 is off; --allow-tf32 tries it")
     lines.append(f"{written} written: {settings_text(tuned.settings)}")
@@ -100,7 +101,7 @@ def _flat(settings: Settings) -> dict[str, Any]:
 def _cells(trial: Trial) -> tuple[str, ...]:
     if trial.seconds is None or trial.ratio is None:
         return trial.option, trial.value, "·", trial.problem or "", ""
-    return trial.option, trial.value, time_text(trial.seconds), ratio_text(trial.ratio), "kept" if trial.kept else ""
+    return trial.option, trial.value, duration(trial.seconds), ratio_text(trial.ratio), "kept" if trial.kept else ""
 
 
 def _trial_data(trial: Trial) -> dict[str, Any]:

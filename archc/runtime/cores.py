@@ -1,4 +1,4 @@
-"""How many threads of arithmetic the machine runs at full speed."""
+"""How many threads of arithmetic this process can run at full speed."""
 
 from __future__ import annotations
 
