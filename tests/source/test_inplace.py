@@ -55,3 +55,19 @@ def test_never_with_a_negative_slope() -> None:
     b.add("conv2", "conv", 4, 1)
     b.add("straight", "leaky_relu", 0.1)
     assert _in_place(b) == {"straight"}
+
+
+def test_never_what_an_activation_in_place_gives() -> None:
+    """Autograd keeps it, since the input is no more."""
+    b = Builder(input=[4, 6, 6])
+    conv1 = b.add("conv1", "conv", 4, 1)
+    b.add("conv2", "conv", 4, 1)
+    act = b.add("act", "leaky_relu")
+    b.add("sum1", "add", on=[act, conv1])
+    b.add("conv3", "conv", 4, 1)
+    b.add("twice", "elu")
+    b.add("again", "elu")
+    b.add("conv4", "conv", 4, 1)
+    copied = b.add("copied", "silu")
+    b.add("sum2", "add", on=[copied, conv1])
+    assert _in_place(b) == {"act", "twice", "copied", "sum2"}

@@ -86,3 +86,29 @@ def test_training_overwrites_nothing_that_backward_needs(tmp_path: Path) -> None
     module(x * 1).sum().backward()
     assert x.grad is not None
     assert "nn.ReLU(inplace=True)" in source(graph)  # g overwrites what f gives
+
+
+def test_inplace_never_takes_the_place_of_an_argument_left_out(tmp_path: Path) -> None:
+    """``nn.LeakyReLU(True)`` would be one of slope 1."""
+    text = """
+name: net
+input: [8, 6, 6]
+blocks:
+  unit(act):
+    conv: conv(8, 1)
+    act: act
+body:
+  - conv(8, 1)
+  - leaky_relu
+  - conv(8, 1)
+  - elu
+  - unit(leaky_relu)
+  - unit(leaky_relu(0.2))
+  - conv(8, 1)
+"""
+    graph = graph_of(tmp_path, text)
+    written = source(graph)
+    assert "nn.LeakyReLU(inplace=True)" in written
+    assert "nn.ELU(inplace=True)" in written
+    assert "(True" not in written
+    check(graph)

@@ -121,8 +121,9 @@ def _is_default(value: Expression, parameter: Parameter) -> bool:
 
 
 def _arguments(leaf: Leaf, values: Values) -> list[str]:
+    """``inplace`` has its name always: where what comes before it is left out, it would stand in that one's place."""
     texts = {name: _text_of(slot, values) for name, slot in leaf.args.items()}
-    return [t if i < leaf.positional else f"{n}={t}" for i, (n, t) in enumerate(texts.items())]
+    return [t if i < leaf.positional and n != "inplace" else f"{n}={t}" for i, (n, t) in enumerate(texts.items())]
 
 
 def _resolved(slot: Slot, values: Values) -> Expression:

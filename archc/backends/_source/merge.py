@@ -101,7 +101,7 @@ def same_class(a: Any, b: Any) -> bool:
 def _ordered(args: dict[str, Slot], a: Leaf, b: Leaf) -> dict[str, Slot]:
     """The arguments in the order of the op's own, so that what may stand without a name stays in its place."""
     op = next((o for o in (*a.made_by, *b.made_by) if o is not None), None)
-    order = [] if op is None else [argument.name for argument in op.signature().arguments]
+    order = [] if op is None else [*(argument.name for argument in op.signature().arguments), "inplace"]
     return dict(sorted(args.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else -1))
 
 

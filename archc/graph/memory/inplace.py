@@ -15,7 +15,10 @@ def inplace_nodes(graph: Graph) -> frozenset[Node]:
     this node alone, is no output of the network, and is not kept by autograd for the backward of what made it.
     """
     finder = _Finder(graph)
-    return frozenset(n for n in graph.nodes if _overwrites(n) and finder.is_fresh(n.inputs[0]))
+    for node in graph.nodes:
+        if _overwrites(node) and finder.is_fresh(node.inputs[0]):
+            finder.found.add(node)
+    return frozenset(finder.found)
 
 
 def _overwrites(node: Node) -> bool:
@@ -39,12 +42,13 @@ class _Finder:
     def __init__(self, graph: Graph) -> None:
         self.uses = Counter(id(t) for node in graph.nodes for t in node.inputs)
         self.outputs = {id(t) for mode in (graph.outputs, graph.train_outputs) for t in mode.values()}
+        self.found: set[Node] = set()  # so far; readers come after what they read
 
     def is_fresh(self, tensor: Tensor) -> bool:
         """Whether one node reads the tensor, and nothing else its memory."""
         while self.uses[id(tensor)] == 1 and id(tensor) not in self.outputs:
             made = tensor.producer
-            if made is None or made.op.keeps_output or "" in made.weights:
+            if made is None or self._output_is_kept(made) or "" in made.weights:
                 return False
             if not made.op.view:
                 return True
@@ -53,3 +57,8 @@ class _Finder:
                 return False
             (tensor,) = made.inputs
         return False
+
+    def _output_is_kept(self, made: Node) -> bool:
+        """Whether autograd keeps what the node gives: an activation in place has nothing else left of its input."""
+        op = made.op
+        return op.keeps_output or (made in self.found and op.inplace and op.keeps_input and not op.copies_input)
