@@ -8,6 +8,7 @@ from typing import Any
 
 from archc.backends.init import InitialValues
 from archc.backends.onnx.emitter import Drafts
+from archc.backends.onnx.pads import keep_zeros
 from archc.backends.onnx.program import BATCH, Program, TensorType
 from archc.backends.onnx.values import Values, of_node
 from archc.backends.weights import tensors_of
@@ -58,7 +59,9 @@ def lower(layers: Layers) -> tuple[Program, dict[Tensor, str]]:
         names.update(zip(node.outputs, made, strict=True))
     drafts.finish({name: names[tensor] for name, tensor in graph.outputs.items()})
     names = {tensor: drafts.renamed.get(name, name) for tensor, name in names.items()}
-    return program_of(drafts, _shapes(graph.inputs), _shapes(graph.outputs), names), names
+    program = program_of(drafts, _shapes(graph.inputs), _shapes(graph.outputs), names)
+    keep_zeros(program)
+    return program, names
 
 
 def program_of(
