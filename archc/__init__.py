@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CompileError", "DeviceError", "Diagnostic", "Difference", "ModelError", "Network", "Recovered", "RecoveryError",
-    "RequestError", "Session", "Settings", "SpecFile", "Table", "TableError", "Verification", "Weighted", "WeightsError",
-    "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec", "recover", "session",
+    "RequestError", "Session", "Settings", "SpecFile", "Table", "TableError", "Verification", "Weighted",
+    "WeightsError", "WeightsWarning", "WriteError", "__version__", "compile", "diff", "open_spec", "recover", "session",
     "verify",
 ]  # fmt: skip
 

@@ -34,7 +34,8 @@ def binary(n: int) -> str:
 
 def duration(seconds: float) -> str:
     """``4.71 ms``, ``812 µs``, ``1.23 s``: three figures."""
-    value, unit = (seconds, "s") if seconds >= 1 else (seconds * 1e3, "ms") if seconds >= 1e-3 else (seconds * 1e6, "µs")
+    unit, size = next(((unit, size) for unit, size in (("s", 1), ("ms", 1e-3)) if seconds >= size), ("µs", 1e-6))
+    value = seconds / size
     digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:.{digits}f} {unit}"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archc.runtime.ort import TensorInfo
     from archc.runtime.session import Session
 
+MAPPED = 64 << 20  # bytes of a .npy that is not read as a whole, but sample by sample
 ARRAYS = frozenset((".npy", ".npz"))
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "color": "rgb"}
 
@@ -163,21 +164,30 @@ def imagenet(shape: Sequence[int | str | None]) -> dict[str, Any]:
 
 def _files(path: Path) -> list[Path]:
     """The file itself; of a folder the images in it and below, by name. Raises ModelError."""
-    from archc.runtime.images import SUFFIXES
-
     if not path.exists():
         raise ModelError(f"{path}: there is no such file")
     if not path.is_dir():
         return [path]
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = images_in(path)
     if not found:
+        from archc.runtime.images import SUFFIXES
+
         raise ModelError(f"{path}: no images in it", f"looked for {', '.join(sorted(SUFFIXES))}")
     return found
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images in a folder and below, by name."""
+    from archc.runtime.images import SUFFIXES
+
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _load(path: Path) -> Any:
     """The array of a .npy, or name → array of a .npz; nothing in them is run. Raises ModelError."""
     try:
+        if path.suffix.lower() == ".npy" and path.stat().st_size >= MAPPED:
+            return np.lib.format.open_memmap(path, mode="r")
         with path.open("rb") as file:  # numpy leaves one open that it can't read
             loaded: Any = np.load(file, allow_pickle=False)
             return {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else loaded
@@ -195,7 +205,7 @@ def _typed(name: str, array: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
         raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and the array is {shape}")
     if array.dtype.kind != np.dtype(wanted).kind:
         raise ModelError(f"input `{name}` takes {info.dtype}, and the array is {array.dtype}")
-    return array.astype(wanted)
+    return array.astype(wanted, copy=False)
 
 
 def _cast(array: NDArray[np.float32], dtype: str) -> NDArray[Any]:

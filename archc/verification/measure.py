@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from archc.backends.onnx.precision.int8.errors import Loss
+from archc.backends.onnx.precision.errors import Loss
 from archc.backends.weights import Array
 from archc.measurement.agreement import relative_error
 from archc.verification.result import Measured, Statistics, Worst

@@ -14,8 +14,8 @@ from archc.backends.init import InitialValues
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.model import Built, build, model_of
 from archc.backends.onnx.passes.base import PassError
-from archc.backends.onnx.precision.int8 import evaluate
-from archc.backends.onnx.precision.int8.errors import Loss
+from archc.backends.onnx.precision import evaluate
+from archc.backends.onnx.precision.errors import Loss
 from archc.backends.onnx.precision.int8.report import Int8Report
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError

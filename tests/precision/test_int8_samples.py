@@ -11,9 +11,10 @@ from PIL import Image
 
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.export import Export
-from archc.backends.onnx.precision.int8 import samples as module
-from archc.backends.onnx.precision.int8.samples import Samples
+from archc.backends.onnx.precision import samples as module
+from archc.backends.onnx.precision.samples import Samples
 from archc.diagnostics.diagnostic import RequestError
+from archc.runtime import inputs
 from archc.runtime.session import open_session
 from tests.passes.nets import Array, Net, model_of
 
@@ -147,3 +148,18 @@ def test_choices_that_can_not_be() -> None:
         Export.of("cpu-int8", calibrate_method="entropy")
     with pytest.raises(RequestError, match="--calibrate: nothing is rounded in the profile `cpu`"):
         Export.of("cpu", calibrate="random")
+
+
+@pytest.mark.parametrize("wrong", [b"no array", b"\x93NUMPY\x01\x00", None])
+def test_a_large_file_is_read_sample_by_sample(
+    wrong: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "MAPPED", 1)
+    x = np.random.default_rng(0).standard_normal((5, 3, 4, 4), np.float32)
+    np.save(tmp_path / "x.npy", x)
+    if wrong is not None:
+        (tmp_path / "x.npy").write_bytes(wrong)
+        with pytest.raises(RequestError, match="is no array that can be read"):
+            arrays(samples(tmp_path / "x.npy"))
+        return
+    np.testing.assert_array_equal(np.concatenate(arrays(samples(tmp_path / "x.npy"))), x)

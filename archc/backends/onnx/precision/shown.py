@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archc.backends.onnx.calibration import RANDOM, Calibration
-from archc.backends.onnx.precision.int8.errors import ErrorReport, OutputError
+from archc.backends.onnx.precision.errors import ErrorReport, OutputError
 from archc.display.tables import aligned
 from archc.runtime.inputs import Refused
 

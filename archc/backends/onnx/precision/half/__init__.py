@@ -18,8 +18,8 @@ from archc.backends.onnx.precision.half.plan import Plan, plan
 from archc.backends.onnx.precision.half.report import HalfReport, Measured
 from archc.backends.onnx.precision.half.rewrite import Rewriter
 from archc.backends.onnx.precision.half.weights import Narrowing
-from archc.backends.onnx.precision.int8.samples import samples_for
 from archc.backends.onnx.precision.keep import kept
+from archc.backends.onnx.precision.samples import samples_for
 from archc.backends.onnx.precision.types import SHORT
 from archc.backends.onnx.program import Program
 

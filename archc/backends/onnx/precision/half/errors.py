@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from archc.backends.onnx.precision.casts import cast
 from archc.backends.onnx.precision.dtypes import CAST, HALVES, dtypes
-from archc.backends.onnx.precision.int8.alone import name_of
-from archc.backends.onnx.precision.int8.errors import Comparison, ErrorReport, Watched
-from archc.backends.onnx.precision.int8.evaluate import Sample
+from archc.backends.onnx.precision.errors import BEHIND, Comparison, ErrorReport, Watched
+from archc.backends.onnx.precision.evaluate import Sample
 from archc.backends.onnx.precision.simulate import simulated, widened
 from archc.backends.onnx.precision.types import FLOAT
 from archc.backends.onnx.program import OnnxNode, Program
@@ -44,7 +43,7 @@ class _Sides:
         name = self._exact_name(tensor)
         seen = cast(self.rounded, tensor, FLOAT, node)
         self.watched.append(Watched(node.layer, node.op_type, name, seen, None))
-        own, to = name_of(name), TYPES[self.types[tensor]]
+        own, to = name + BEHIND, TYPES[self.types[tensor]]
         results = [f"{own} exact", *(f"{own} {i}" for i in range(1, len(node.outputs)))]
         reads = [self._read(node, t) for t in node.inputs]
         attributes = dict(node.attributes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.precision import shown
-from archc.backends.onnx.precision.int8.errors import ErrorReport
+from archc.backends.onnx.precision.errors import ErrorReport
 from archc.runtime.inputs import Refused
 
 ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"

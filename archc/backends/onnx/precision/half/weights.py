@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from archc.backends.onnx.program import Program
+from archc.backends.onnx.precision.half.rounding import balance, mean_read
+from archc.backends.onnx.program import OnnxNode, Program
 from archc.backends.onnx.values import Array
 from archc.backends.onnx.wire import dtype_of
 
@@ -43,11 +45,28 @@ def loss(array: Array, half: Array) -> Loss:
     return Loss(largest, int(nonzero - np.count_nonzero(half)), int(nonzero))
 
 
+# Along which axis of a node's second input the filters lie.
+_FILTERS: dict[str, Callable[[OnnxNode], int]] = {
+    "Conv": lambda node: 0,
+    "Gemm": lambda node: 0 if node.attributes.get("transB") else 1,
+    "MatMul": lambda node: 1,
+}
+
+
+def _filter_axis(node: OnnxNode, name: str) -> int | None:
+    """Along which axis of an initializer that the node reads the filters lie; None where it has none."""
+    found = _FILTERS.get(node.op_type) if not node.domain and node.inputs[1:2] == [name] else None
+    return found(node) if found else None
+
+
 class Narrowing:
-    """Initializers of a program in another dtype, each converted once as long as memory is allowed."""
+    """Initializers of a program in another dtype, each converted once as long as memory is allowed.
+
+    Filters of convolutions and matrices are rounded as ``rounding`` says, all else to the nearest.
+    """
 
     def __init__(self, program: Program, dtype: str) -> None:
-        self._program, self._dtype = program, dtype
+        self._program, self._exact, self._dtype = program, program.copy(), dtype
         self._losses: dict[str, Loss] = {}
         self._arrays: dict[str, Array] = {}
         self._room = ROOM
@@ -55,8 +74,8 @@ class Narrowing:
     def loss(self, name: str) -> Loss:
         """What an initializer loses. Its numbers are read for that."""
         if name not in self._losses:
-            array = self._program.value(name)
-            half = narrow(array, self._dtype)
+            array = self._exact.value(name)
+            half = self._narrowed(name, array)
             self._losses[name] = loss(array, half)
             if half.nbytes <= self._room:
                 self._room -= half.nbytes
@@ -70,15 +89,30 @@ class Narrowing:
 
     def convert(self, name: str) -> None:
         """Let the program's initializer have the dtype."""
-        read, array = self._program.initializers[name].read, self._arrays.get(name)
-        self._program.replace_initializer(
-            name, dtype=self._dtype, read=lambda: narrow(read(), self._dtype) if array is None else array
-        )
+        self._program.replace_initializer(name, dtype=self._dtype, read=self._reading(name))
 
     def copy(self, name: str, wanted: str) -> str:
         """A new initializer, called ``wanted`` or near it, with the numbers in the dtype."""
-        known = self._program.initializers[name]
-        array, dtype, read = self._arrays.get(name), self._dtype, known.read
-        return self._program.initializer(
-            wanted, known.shape, dtype, lambda: narrow(read(), dtype) if array is None else array
-        )
+        return self._program.initializer(wanted, self._exact.initializers[name].shape, self._dtype, self._reading(name))
+
+    def _reading(self, name: str) -> Callable[[], Array]:
+        known = self._arrays.get(name)
+        return (lambda: known) if known is not None else lambda: self._narrowed(name, self._exact.value(name))
+
+    def _narrowed(self, name: str, array: Array) -> Array:
+        half, readers = narrow(array, self._dtype), self._exact.consumers(name)
+        axes = {_filter_axis(reader, name) for reader in readers}
+        axis = axes.pop() if len(axes) == 1 else None
+        if axis is None or axis >= array.ndim:
+            return half
+        return balance(array, half, axis, self._owed(readers[0], array, axis) if len(readers) == 1 else None)
+
+    def _owed(self, node: OnnxNode, weight: Array, axis: int) -> Array | None:
+        """How much more than they were filters must not sum up to, since the bias is rounded too."""
+        bias = next(iter(node.inputs[2:]), "")
+        if not self._exact.is_constant(bias):
+            return None
+        exact = self._exact.value(bias)
+        if exact.shape != weight.shape[axis : axis + 1] or (mean := mean_read(weight, axis, exact)) is None:
+            return None
+        return (narrow(exact, self._dtype).astype(np.float64) - exact) / mean

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from archc.backends.onnx.precision.errors import BEHIND
 from archc.backends.onnx.precision.int8.plan import Plan
 from archc.backends.onnx.program import OnnxNode, Program
-
-_BEHIND = " alone"  # after a tensor's name; paths have no spaces
-
-
-def name_of(tensor: str) -> str:
-    """The name here of what a layer gives by itself in fp32."""
-    return tensor + _BEHIND
 
 
 def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Iterable[str]) -> Program:
@@ -29,9 +23,9 @@ def alone(exact: Program, plan: Plan, rounded: Mapping[str, str], results: Itera
     for node in program.nodes:
         if node.op_type == "QuantizeLinear" and node.outputs[0] in inputs:
             read_by = program.consumers(node.outputs[0])[0].inputs[1:]
-            made.append(_quantize(inputs[node.outputs[0]], read_by, node.outputs[0] + _BEHIND))
+            made.append(_quantize(inputs[node.outputs[0]], read_by, node.outputs[0] + BEHIND))
             if node.outputs[0] in wanted:
-                made.append(_quantize(node.inputs[0] + _BEHIND, node.inputs[1:], node.outputs[0]))
+                made.append(_quantize(node.inputs[0] + BEHIND, node.inputs[1:], node.outputs[0]))
         elif node in plan.nodes or node.op_type == "DequantizeLinear":
             made.append(_beside(program, node))
     return made
@@ -43,9 +37,9 @@ def _quantize(tensor: str, parameters: Sequence[str], result: str) -> OnnxNode:
 
 def _beside(program: Program, node: OnnxNode) -> OnnxNode:
     """The node, on what was rounded for it; constants, and sizes, are those of the exact program."""
-    reads = [t + _BEHIND if _is_rounded(program, t) else t for t in node.inputs]
-    gives = [t + _BEHIND for t in node.outputs]
-    return OnnxNode(node.op_type, reads, gives, {**node.attributes}, node.name + _BEHIND, node.layer, node.domain)
+    reads = [t + BEHIND if _is_rounded(program, t) else t for t in node.inputs]
+    gives = [t + BEHIND for t in node.outputs]
+    return OnnxNode(node.op_type, reads, gives, {**node.attributes}, node.name + BEHIND, node.layer, node.domain)
 
 
 def _is_rounded(program: Program, tensor: str) -> bool:

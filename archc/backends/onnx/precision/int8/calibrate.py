@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from archc.backends.onnx.precision.int8.evaluate import Sample, observe
+from archc.backends.onnx.precision.evaluate import Sample, observe
 from archc.backends.onnx.precision.int8.ranges import METHODS, Bounds, Histogram, Range
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError

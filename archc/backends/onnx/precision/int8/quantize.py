@@ -9,19 +9,19 @@ from typing import Any
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
+from archc.backends.onnx.precision.errors import Comparison, ErrorReport, Watched
+from archc.backends.onnx.precision.evaluate import Sample
 from archc.backends.onnx.precision.int8 import hard_sigmoids, rules
 from archc.backends.onnx.precision.int8.alone import alone
 from archc.backends.onnx.precision.int8.calibrate import calibrate
-from archc.backends.onnx.precision.int8.errors import Comparison, ErrorReport, Watched
-from archc.backends.onnx.precision.int8.evaluate import Sample
 from archc.backends.onnx.precision.int8.hard_sigmoids import split_hard_swishes
 from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
 from archc.backends.onnx.precision.int8.report import Int8Report
 from archc.backends.onnx.precision.int8.resizes import name_all_sizes
-from archc.backends.onnx.precision.int8.samples import samples_for
 from archc.backends.onnx.precision.keep import kept
+from archc.backends.onnx.precision.samples import samples_for
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from archc.backends.onnx.calibration import HINT, Calibration
 from archc.backends.onnx.model import model_of
-from archc.backends.onnx.precision.int8.evaluate import Sample
+from archc.backends.onnx.precision.evaluate import Sample
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
 from archc.runtime.errors import ModelError
-from archc.runtime.inputs import ARRAYS, Inputs, Refused
+from archc.runtime.inputs import ARRAYS, Inputs, Refused, images_in
 from archc.runtime.inputs import Sample as Read
 from archc.runtime.session import Session, open_session
 from archc.runtime.tensors import shape_text
@@ -87,7 +86,7 @@ class Samples:
         if path is None:
             return inputs.random(limit, self.seed)
         if path.is_dir():
-            return inputs.files(list(_spread_out(_images(path), limit)))
+            return inputs.files(list(_spread_out(images_in(path), limit)))
         if path.suffix.lower() in ARRAYS and path.exists():
             return _spread_out(list(inputs.files([path])), limit)
         problem = "it is no folder and no array" if path.exists() else "there is no such folder or file"
@@ -103,13 +102,6 @@ class Samples:
                 "write `preprocess` into it, or calibrate on arrays that are preprocessed (.npy)",
             )
         return said or None
-
-
-def _images(folder: Path) -> list[Path]:
-    """The images in a folder and below, by name."""
-    from archc.runtime.images import SUFFIXES
-
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _spread_out(items: Sequence[_T], limit: int) -> Iterator[_T]:

@@ -7,15 +7,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf, log10
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archc.backends.onnx.precision.int8.alone import name_of
-from archc.backends.onnx.precision.int8.evaluate import Sample, portions, run, session
-from archc.backends.onnx.precision.int8.numbers import Quantizer
+from archc.backends.onnx.precision.evaluate import Sample, portions, run, session
 from archc.backends.onnx.program import Program
 from archc.backends.onnx.values import Array
 
+if TYPE_CHECKING:
+    from archc.backends.onnx.precision.int8.numbers import Quantizer
+
+BEHIND = " alone"  # after a tensor's name, where a layer makes it by itself; paths have no spaces
 LAYER_SAMPLES = 16  # enough to tell which layers lose most
 
 
@@ -98,6 +101,8 @@ class Watched:
 class Comparison:
     """``exact`` against ``rounded``; ``alone`` is a program in which each watched layer reads exact inputs.
 
+    What such a layer gives in fp32 has ``BEHIND`` after its name there.
+
     Outputs are compared on all samples, layers on the first ``LAYER_SAMPLES``.
     """
 
@@ -131,7 +136,7 @@ class Comparison:
         for part in portions(self.exact, list(by_name)):
             chosen = [by_name[name] for name in part]
             names = [w.rounded for w in chosen]
-            apart = [name_of(w.exact) if w.quantizer is None else w.rounded for w in chosen]
+            apart = [w.exact + BEHIND if w.quantizer is None else w.rounded for w in chosen]
             with ExitStack() as stack:
                 exact, all, alone = (
                     stack.enter_context(session(program, tensors))
