@@ -34,8 +34,12 @@ class Bound:
         self._binding.synchronize_inputs()
 
     def __call__(self) -> None:
-        self.session.raw.run_with_iobinding(self._binding)
-        self._binding.synchronize_outputs()
+        """Raises ModelError where the model fails, and DeviceError where CUDA does."""
+        try:
+            self.session.raw.run_with_iobinding(self._binding)
+            self._binding.synchronize_outputs()
+        except Exception as e:  # onnxruntime's classes derive from Exception alone
+            raise self.session.failure(e) from e
 
     def outputs(self) -> dict[str, Array]:
         """Copies of what the last call computed; bfloat16 as float32."""

@@ -55,17 +55,23 @@ class Session:
 
         Raises ModelError where the arrays are not what the model takes, or the run fails; DeviceError where CUDA does.
         """
-        from archc.runtime import ort, tensors
+        from archc.runtime import tensors
 
         arrays = tensors.check(inputs, self.inputs)
         try:
             values = self._run(arrays)
         except Exception as e:  # onnxruntime's classes derive from Exception alone
-            said = ort.message(e)
-            if self.device == CUDA and _OF_CUDA.search(said):
-                raise DeviceError("CUDA fails as the model runs", [said], "archc doctor looks at all it needs") from e
-            raise ModelError(f"the model fails as it runs: {said}") from e
+            raise self.failure(e) from e
         return dict(zip(self.outputs, values, strict=True))
+
+    def failure(self, error: Exception) -> ModelError | DeviceError:
+        """What is to be raised where onnxruntime raised ``error`` as the model ran."""
+        from archc.runtime import ort
+
+        said = ort.message(error)
+        if self.device == CUDA and _OF_CUDA.search(said):
+            return DeviceError("CUDA fails as the model runs", [said], "archc doctor looks at all it needs")
+        return ModelError(f"the model fails as it runs: {said}")
 
     def _run(self, arrays: Mapping[str, Any]) -> list[Any]:
         from archc.runtime import tensors

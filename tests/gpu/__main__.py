@@ -103,7 +103,7 @@ def _done(jobs: Sequence[Job], scope: Scope, out: Path | None) -> Results:
 
     Those that nobody times run several at once, as many as there are cores for.
     """
-    from archc.runtime.environment import cores
+    from archc.runtime.cores import cores
     from tests.gpu.machine import machine, today
     from tests.gpu.results import Results
     from tests.gpu.scope import SPEED

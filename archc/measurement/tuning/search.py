@@ -21,7 +21,6 @@ from archc.measurement.tuning.options import Option, Value
 from archc.measurement.workload import workload
 from archc.runtime.devices import DeviceError
 from archc.runtime.errors import ModelError
-from archc.runtime.ort import message
 from archc.runtime.session import Settings, open_session
 from archc.runtime.sizes import Sizes
 
@@ -152,13 +151,6 @@ def opener(model: Path, device: str, batch: int, sizes: Sizes) -> tuple[Open, st
 
     def open(settings: Settings) -> Opened:
         bound = Bound(open_session(model, device=device, settings=settings), inputs)
-
-        def run() -> None:
-            try:
-                bound()
-            except Exception as e:  # onnxruntime's classes derive from Exception alone
-                raise ModelError(message(e)) from e
-
-        return Opened(run, bound.outputs)
+        return Opened(bound, bound.outputs)
 
     return open, workload(model, shapes).precision
