@@ -7,7 +7,7 @@ ones of a known seed or are given, that network's module must give the same too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from archc.backends.weights import Array
 from archc.measurement.subject import of_model
 from archc.runtime import devices
 from archc.runtime.inputs import Inputs, Sample, takes_images
@@ -138,18 +139,17 @@ class ModelInFile:
     def cases(self) -> list[Case]:
         """Every batch size on all kinds of samples, with what the model gives for the samples one by one."""
         return [
-            Case(one.kind, batch, (given := one.first(batch)), self._expected(given, batch))
+            Case(one.kind, batch, (given := one.first(batch)), self._expected(given))
             for one in self.samples
             for batch in self.batches
             if batch <= one.count
         ]
 
-    def _expected(self, inputs: Arrays, batch: int) -> Outputs:
+    def _expected(self, inputs: Arrays) -> Outputs:
         """One by one, and joined, where outputs have the batch in front and it is free."""
-        sides = (*self.session.inputs.values(), *self.session.outputs.values())
-        if not all(info.shape and isinstance(info.shape[0], str) for info in sides):
+        if not self.file.free_batch:
             return self.compared(self.session.run(inputs))
-        runs = [self.session.run({name: x[i : i + 1] for name, x in inputs.items()}) for i in range(batch)]
+        runs = [self.session.run(one) for one in _one_by_one(inputs)]
         return self.compared({name: np.concatenate([run[name] for run in runs]) for name in self.session.outputs})
 
     def compared(self, outputs: Outputs) -> Outputs:
@@ -177,6 +177,17 @@ class ModelInFile:
         yield from rows
 
 
+def _one_by_one(inputs: Arrays) -> list[dict[str, Array]]:
+    """The samples of a batch, each as a batch of one."""
+    count = len(next(iter(inputs.values())))
+    return [{name: x[i : i + 1] for name, x in inputs.items()} for i in range(count)]
+
+
+def _joined(parts: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """What samples gave one by one, as a batch gives it: along the first axis, or what is one for all of them."""
+    return parts[0] if parts[0].shape == shape else np.concatenate(parts) if shape else parts[0]
+
+
 def _odd(info: TensorInfo) -> tuple[int, ...]:
     """Of images, height × width × channels: sides that the model leaves free are odd."""
     sizes = info.shape[1:]
@@ -188,11 +199,13 @@ def first_node(file: OnnxFile, place: Place, inputs: Arrays, tolerance: Toleranc
     made = file.made
     with TemporaryDirectory(prefix="archc-") as folder:
         path = file.showing([one.tensor for one in made], Path(folder))
-        expected = open_session(path, settings=_PLAIN).run(inputs)
+        plain = open_session(path, settings=_PLAIN)
+        alone = [plain.run(one) for one in _one_by_one(inputs)] if file.free_batch else [plain.run(inputs)]
         found = open_session(path, device=place.device, settings=place.settings).run(inputs)
     errors: dict[str, float] = {}
     for one in made:
-        x, y = found[one.tensor], expected[one.tensor]
+        x = found[one.tensor]
+        y = _joined([run[one.tensor] for run in alone], x.shape)
         if y.dtype.kind != "f":
             continue
         error = of_tensor(x, y)

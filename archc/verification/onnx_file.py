@@ -50,6 +50,13 @@ class OnnxFile:
         return found[0] if found else "fp32"
 
     @property
+    def free_batch(self) -> bool:
+        """Whether all inputs and outputs have a first axis, and its size is free."""
+        sides = (*self.proto.graph.input, *self.proto.graph.output)
+        first = [list(side.type.tensor_type.shape.dim)[:1] for side in sides]
+        return all(dims and not dims[0].HasField("dim_value") for dims in first)
+
+    @property
     def steps(self) -> Iterator[Step]:
         """The nodes in their order, which is one of execution."""
         return (Step(node.op_type, node.input, node.output) for node in self.proto.graph.node)

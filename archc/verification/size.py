@@ -58,14 +58,12 @@ class Size:
         """The inputs' sizes."""
         return input_text(shapes_of(self.graph))
 
-    def torch_rows(self, source: Sequence[Outputs] | str) -> Iterator[Row]:
+    def torch_rows(self, source: Sequence[Outputs] | str) -> list[Row]:
         """The layers one by one, and the source: what it gave for each of ``cases``, or why it did not run."""
-        yield from self._layers()
         if isinstance(source, str):
-            yield from self._failed(SOURCE, "cpu", FP32, source)
-            return
-        for case, found in zip(self.cases, source, strict=True):
-            yield self._row(SOURCE, case, found)
+            return [*self._layers(), self._failed(SOURCE, "cpu", FP32, source)]
+        pairs = zip(self.cases, source, strict=True)
+        return [*self._layers(), *(self._row(SOURCE, case, found) for case, found in pairs)]
 
     def onnx_rows(self, profiles: Sequence[str], devices: tuple[str, ...], progress: Progress) -> Iterator[Row]:
         """The profiles, wherever they run. ``progress`` is told what is being done."""
@@ -79,25 +77,25 @@ class Size:
     @cached_property
     def cases(self) -> list[Case]:
         """Every batch size on all kinds of samples."""
-        return list(self._cases(self.batches))
+        few = [(one, batch) for one in self.samples for batch in self.batches if batch > one.count]
+        self.notes += [f"no batch of {batch} {one.kind}: there are {one.count}" for one, batch in few]
+        return self._cases([(one, b) for one in self.samples for b in self.batches if b <= one.count])
 
     @cached_property
     def _large(self) -> list[Case]:
         """All samples at once, so that there are enough to count classes on."""
-        counts = dict.fromkeys(min(POOL, one.count) for one in self.samples)
-        return list(self._cases([count for count in counts if count not in self.batches]))
+        whole = [(one, min(POOL, one.count)) for one in self.samples]
+        return self._cases([(one, count) for one, count in whole if count not in self.batches])
 
-    def _cases(self, batches: Sequence[int]) -> Iterator[Case]:
+    def _cases(self, batches: Sequence[tuple[Samples, int]]) -> list[Case]:
         module = self.weighted.module().eval()
-        for one in self.samples:
-            for batch in batches:
-                if batch > one.count:
-                    self.notes.append(f"no batch of {batch} {one.kind}: there are {one.count}")
-                    continue
-                inputs = one.first(batch)
-                with torch.inference_mode():
-                    given: Any = module(*tensors(inputs).values())
-                yield Case(one.kind, batch, inputs, by_name(given, self.graph))
+        with torch.inference_mode():
+            return [self._case(module, one, batch) for one, batch in batches]
+
+    def _case(self, module: Any, samples: Samples, batch: int) -> Case:
+        inputs = samples.first(batch)
+        given = module(*tensors(inputs).values())
+        return Case(samples.kind, batch, inputs, by_name(given, self.graph))
 
     def _row(self, what: str, case: Case, found: Outputs, device: str = "cpu", tolerance: Tolerance = FP32) -> Row:
         return Row(what, device, self.shown, case.samples, case.batch, tolerance, measured(found, case.expected))
@@ -126,7 +124,7 @@ class Size:
         except RequestError as e:
             self.notes.append(f"no {name}: {e.message}")
         except PassError as e:
-            yield from self._failed(f"onnx {name}", "cpu", FP32, str(e))
+            yield self._failed(f"onnx {name}", "cpu", FP32, str(e))
 
     def _candidate(self, candidate: Candidate) -> Iterator[Row]:
         place, tolerance = candidate.place.name, candidate.tolerance
@@ -135,7 +133,7 @@ class Size:
             with candidate.session() as session:
                 found = [session.run(case.inputs) for case in cases]
         except ModelError as e:
-            yield from self._failed(candidate.what, place, tolerance, e.message)
+            yield self._failed(candidate.what, place, tolerance, e.message)
             return
         pairs = zip(cases, found, strict=True)
         rows = [self._row(candidate.what, case, y, place, self._allowed(tolerance, case)) for case, y in pairs]
@@ -150,9 +148,9 @@ class Size:
         enough = case.batch >= POOL and case.samples == "images"
         return replace(tolerance, top1=SAME_CLASS) if enough and self.trained and tolerance == INT8 else tolerance
 
-    def _failed(self, what: str, device: str, tolerance: Tolerance, problem: str) -> Iterator[Row]:
+    def _failed(self, what: str, device: str, tolerance: Tolerance, problem: str) -> Row:
         case = self.cases[0]
-        yield Row(what, device, self.shown, case.samples, case.batch, tolerance, problem=problem)
+        return Row(what, device, self.shown, case.samples, case.batch, tolerance, problem=problem)
 
 
 def by_name(given: Any, graph: Graph) -> dict[str, Array]:
