@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
-from archc.backends.onnx.model import model_of
-from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from archc.backends.onnx.lower import type_of
+from archc.backends.onnx.source import Source, inputs_alone
 from archc.backends.weights import Array
-from archc.diagnostics.diagnostic import RequestError
 from archc.display.names import some
 from archc.graph.graph import Graph
 from archc.runtime.errors import ModelError
-from archc.runtime.inputs import ARRAYS, Inputs, Refused, Sample
-from archc.runtime.session import Session, open_session
+from archc.runtime.inputs import Inputs, Refused, Sample
 
-T = TypeVar("T")
 Arrays = Mapping[str, Array]
 Kind = Literal["random", "images"]
 
-FOLDER = "folder:"
+OPTION = "--images"
 HINT = "--images folder:PATH takes images, --images FILE.npy or .npz arrays that are preprocessed"
 OCTAVES = (2, 4, 8, 16, 32)
 
@@ -74,76 +70,31 @@ def _interpolation(size: int, of: int) -> Array:
 
 def for_network(graph: Graph, source: str, limit: int) -> Samples:
     """Samples of ``--images``, prepared as the spec's `preprocess` says. Raises RequestError."""
-    names = list(graph.inputs)
-    said: Mapping[str, Any] = graph.preprocess.get(names[0], graph.preprocess)
-    if not said and len(names) == 1 and _path(source).is_dir():
-        raise RequestError(
-            f"--images {source}: the spec does not say how images become the network's input",
-            "write `preprocess` into it, or give arrays that are preprocessed (.npy)",
-        )
-    return read(Inputs(_inputs_alone(graph), said or None), source, limit)
+    session = inputs_alone({name: type_of(tensor.shape) for name, tensor in graph.inputs.items()})
+    return read(Source(OPTION, source).inputs(session, graph.preprocess), source, limit)
 
 
-def read(inputs: Inputs, source: str, limit: int) -> Samples:
+def read(inputs: Inputs, text: str, limit: int) -> Samples:
     """At most ``limit`` samples of a folder of images, spread evenly over it, or of a file of arrays.
 
     Those of other sizes than the first are left out. Raises RequestError where nothing is left.
     """
-    path = _path(source)
+    source = Source(OPTION, text)
     try:
-        found = list(_spread(list(inputs.files([path])), limit) if _is_array(path) else _images(inputs, path, limit))
+        found = list(source.items(inputs, limit))
     except ModelError as e:
-        raise RequestError(f"--images {source}: {e.message}", e.hint or HINT) from e
+        raise source.error(e.message, e.hint or HINT) from e
     taken = [item for item in found if isinstance(item, Sample)]
     refused = [f"{item.name}: {item.why}" for item in found if isinstance(item, Refused)]
     alike = [item for item in taken if _shapes(item) == _shapes(taken[0])]
     refused += [f"{item.name}: of another size than {taken[0].name}" for item in taken if item not in alike]
     if not alike:
-        raise RequestError(f"--images {source}: nothing in it can be used: {some(refused) or 'it is empty'}", HINT)
+        raise source.error(f"nothing in it can be used: {some(refused) or 'it is empty'}", HINT)
     for item in alike:
-        _check_finite(item, source)
+        source.check_finite(item)
     arrays = {name: np.stack([item.arrays[name] for item in alike]) for name in alike[0].arrays}
     return Samples("images", arrays, tuple(refused))
 
 
-def _path(source: str) -> Path:
-    return Path(source.removeprefix(FOLDER))
-
-
-def _is_array(path: Path) -> bool:
-    return path.suffix.lower() in ARRAYS and not path.is_dir()
-
-
-def _images(inputs: Inputs, path: Path, limit: int) -> Iterable[Sample | Refused]:
-    from archc.runtime.images import SUFFIXES
-
-    if not path.is_dir():
-        return inputs.files([path])
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not files:
-        raise ModelError("no images in it")
-    return inputs.files(_spread(files, limit))
-
-
-def _spread(items: list[T], limit: int) -> list[T]:
-    """At even distances: folders are often sorted by class."""
-    count = min(limit, len(items))
-    return [items[i * len(items) // count] for i in range(count)]
-
-
 def _shapes(item: Sample) -> dict[str, tuple[int, ...]]:
     return {name: array.shape for name, array in item.arrays.items()}
-
-
-def _check_finite(item: Sample, source: str) -> None:
-    for name, array in item.arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise RequestError(f"--images {source}: `{name}` of {item.name} holds what is infinite or no number")
-
-
-def _inputs_alone(graph: Graph) -> Session:
-    """A session with the network's inputs, and nothing that is computed."""
-    types = {name: TensorType(("N", *t.shape.dims)) for name, t in graph.inputs.items()}
-    nodes = [OnnxNode("Identity", [name], [f"{name} again"]) for name in types]
-    outputs = {f"{name} again": type for name, type in types.items()}
-    return open_session(b"".join(model_of(Program(nodes, [], types, outputs, {}, 18), "inputs").chunks()))

@@ -65,4 +65,9 @@ class Calibration:
     @property
     def path(self) -> Path | None:
         """The file or the folder; None for random numbers."""
-        return None if self.source == RANDOM else Path(self.source.removeprefix(FOLDER))
+        return None if self.source == RANDOM else path_of(self.source)
+
+
+def path_of(source: str) -> Path:
+    """The folder of ``folder:PATH``, or the file."""
+    return Path(source.removeprefix(FOLDER))
