@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import NamedTuple
 
-from archc.backends.onnx.precision.half.tolerance import UNIT, tolerance
+from archc.backends.onnx.precision.half.tolerance import UNIT, longest_path, tolerance
 from archc.backends.onnx.profiles import Precision
 from archc.backends.onnx.program import Program
 from archc.verification.result import Tolerance
@@ -43,18 +43,14 @@ def of_program(program: Program, precision: Precision, *, tf32: bool = False) ->
 
 def of_tf32(steps: Iterable[Step]) -> float:
     """What rounding operands explains, of nodes in an order of execution."""
-    return _walk(((step, 2 * (step.op in _ROUNDED)) for step in steps), UNIT["float16"])
+    return _allowed(((s.inputs, s.outputs, 2 * (s.op in _ROUNDED)) for s in steps), UNIT["float16"])
 
 
 def of_half(steps: Iterable[Step], precision: Precision) -> float:
     """The same where every node rounds what it gives."""
-    return _walk(((step, 1) for step in steps), UNIT["float16" if precision == "fp16" else "bfloat16"])
+    return _allowed(((s.inputs, s.outputs, 1) for s in steps), UNIT["float16" if precision == "fp16" else "bfloat16"])
 
 
-def _walk(steps: Iterable[tuple[Step, int]], unit: float) -> float:
+def _allowed(steps: Iterable[tuple[Iterable[str], Iterable[str], int]], unit: float) -> float:
     """Two deviations of as many roundings as there are on the longest path."""
-    walked: dict[str, int] = {}
-    for step, roundings in steps:
-        before = max((walked.get(tensor, 0) for tensor in step.inputs), default=0)
-        walked.update(dict.fromkeys(step.outputs, before + roundings))
-    return _TWICE * unit * max(4.0, sqrt(max(walked.values(), default=0)))
+    return _TWICE * unit * max(4.0, sqrt(longest_path(steps)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import sqrt
 
 from archc.backends.onnx.precision.dtypes import CAST, HALVES, dtypes
@@ -21,11 +22,19 @@ def tolerance(program: Program) -> float:
     """
     types = dtypes(program)
     unit = max((UNIT[t] for t in types.values() if t in HALVES), default=0.0)
+    steps = ((node.inputs, node.outputs, _roundings(program, node, types)) for node in program.nodes)
+    return unit * max(4.0, 2 * sqrt(longest_path(steps)))
+
+
+def longest_path(steps: Iterable[tuple[Iterable[str], Iterable[str], int]]) -> int:
+    """The most roundings on any path. Steps are nodes in an order of execution: what is read, what is made, how often
+    that is rounded.
+    """
     walked: dict[str, int] = {}
-    for node in program.nodes:
-        before = max((walked.get(tensor, 0) for tensor in node.inputs), default=0)
-        walked.update(dict.fromkeys(node.outputs, before + _roundings(program, node, types)))
-    return unit * max(4.0, 2 * sqrt(max(walked.values(), default=0)))
+    for inputs, outputs, roundings in steps:
+        before = max((walked.get(tensor, 0) for tensor in inputs), default=0)
+        walked.update(dict.fromkeys(outputs, before + roundings))
+    return max(walked.values(), default=0)
 
 
 def _roundings(program: Program, node: OnnxNode, types: dict[str, str]) -> int:
