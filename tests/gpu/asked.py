@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
+from archc.measurement.bench import Plan, bench
 from archc.measurement.binding import Bound
-from archc.measurement.peaks import measure_peaks
+from archc.measurement.peaks import COPY, measure_peaks
+from archc.measurement.subject import Subject
 from archc.measurement.tuning.tune import Request, profile_of, tune
+from archc.runtime.devices import DeviceError
 from archc.runtime.session import CudaSettings, Session, Settings, open_session
+from tests.runtime.test_session import sized
 
 DTYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}
 WIDTH = 8
@@ -60,6 +64,30 @@ def peaks() -> list[str]:
     """The precisions of which a peak was measured."""
     wanted = ["fp32", "fp16", "bf16", "fp64", "int8"]
     return list(measure_peaks("cuda", wanted, sizes=[64], copy=4096, seconds=0.0).flops)
+
+
+def benched(folder: str) -> dict[str, Any]:
+    """What ``archc bench`` has of a model that gives outputs of sizes that it does not say."""
+    COPY["cuda"] = 4096
+    model = Path(folder) / "model.onnx"
+    model.write_bytes(sized())
+    found = bench(Subject("sized", model, None), Plan("cuda", sizes={None: (2, 4, 4)}, rounds=1))
+    return {"failed": found.failed, "errors": {row.kind: row.error for row in found.rows}}
+
+
+def broken() -> str:
+    """What is raised where CUDA fails as a model is timed: the stand-ins have no kernel that counts."""
+    x, y = (
+        helper.make_tensor_value_info(*side)
+        for side in (("x", TensorProto.FLOAT, [3]), ("y", TensorProto.INT64, [1, None]))
+    )
+    graph = helper.make_graph([helper.make_node("NonZero", ["x"], ["y"], name="node")], "asked", [x], [y])
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
+    try:
+        Bound(open_session(data, device="cuda"), {"x": np.ones(3, np.float32)})()
+    except DeviceError as e:
+        return e.message
+    return "nothing"
 
 
 def _session(dtype: str, op: str, cuda: CudaSettings | None = None) -> Session:

@@ -58,6 +58,16 @@ def test_every_option_that_is_tuned_is_taken(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_bench_goes_on_where_a_graph_can_t_be_captured(tmp_path: Path) -> None:
+    found = asked("benched", str(tmp_path))
+    assert not found["failed"] and found["errors"]["archc"] is None
+    assert "CUDA graphs need the shape of output 'y'" in found["errors"]["archc, CUDA graph"]
+
+
+def test_a_failure_of_cuda_s_is_the_device_s_where_models_are_timed() -> None:
+    assert asked("broken") == "CUDA fails as the model runs"
+
+
 def test_options_have_the_names_and_the_values_of_the_provider() -> None:
     given, taken = asked("options")
     assert len(given) == len(fields(CudaSettings)) - 1  # the device's number, which is 0, is not said
