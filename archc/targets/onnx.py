@@ -14,6 +14,7 @@ from archc.runtime import kernels
 from archc.targets import Options, TargetError, Written, stem
 
 MOST_MISSING = 5  # nodes without a kernel that are shown
+MOST_BROKEN = 5  # weights that are no numbers, the same
 
 
 class OnnxTarget:
@@ -49,7 +50,7 @@ def _shapes(tensors: dict[str, tuple[int | str, ...]]) -> str:
 def _notes(report: OnnxReport, options: Options) -> list[str]:
     done = _done(report.passes) if options.verbose else ()
     said = [line for one in report.passes if one.report for line in one.report.lines()]
-    return [*done, *said, *_on_kernels(report), *_on_weights(report, options)]
+    return [*done, *said, *_on_kernels(report), *_on_weights(report, options), *_on_numbers(report)]
 
 
 def _on_kernels(report: OnnxReport) -> list[str]:
@@ -79,6 +80,14 @@ def _on_weights(report: OnnxReport, options: Options) -> list[str]:
         return [f"weights are RANDOM, drawn from seed {report.seed}; --weights FILE gives trained ones"]
     found = options.weights.report
     return [f"weights {options.weights.source}: {len(found.loaded)} of {found.expected} loaded", *options.weights.notes]
+
+
+def _on_numbers(report: OnnxReport) -> list[str]:
+    if not report.not_finite:
+        return []
+    names = [f"`{name}`" for name in report.not_finite]
+    more = f" and {len(names) - MOST_BROKEN} more" if len(names) > MOST_BROKEN else ""
+    return [f"warning: NaN or infinite numbers in {', '.join(names[:MOST_BROKEN])}{more}"]
 
 
 target = OnnxTarget()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archc.backends.onnx import write as files
 from archc.backends.onnx.export import Export
+from archc.backends.onnx.finite import NotFinite
 from archc.backends.onnx.kernels import without_kernel
 from archc.backends.onnx.model import IR_VERSION, build
 from archc.backends.onnx.passes.base import Applied
@@ -36,6 +39,7 @@ class OnnxReport:
     folded: int  # batch norms, and other affine ops, worked into the layer before them
     weights: Report | None  # None: random
     seed: int | None  # of random weights
+    not_finite: tuple[str, ...]  # weights that hold NaN or infinities
 
     @property
     def random(self) -> bool:
@@ -63,10 +67,13 @@ def save(
     """
     path = Path(path)
     export = export or Export.of()
-    built = build(graph, weights=weights, seed=seed, export=export)
     if external_data_from is None:
         external_data_from = export.profile.external_data_from
-    written = files.write(built.model, path, external_data_from)
+    broken = NotFinite()
+    with np.errstate(all="ignore"):  # what is no number in the end is told
+        built = build(graph, weights=weights, seed=seed, export=export)
+        model = replace(built.model, initializers=broken.watching(built.model.initializers))
+        written = files.write(model, path, external_data_from)
     return OnnxReport(
         path=path,
         files=written,
@@ -81,4 +88,5 @@ def save(
         folded=len(built.folded),
         weights=built.weights,
         seed=seed if weights is None else None,
+        not_finite=tuple(broken.names),
     )

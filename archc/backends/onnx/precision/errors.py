@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from math import inf, log10
+from math import inf, isfinite, log10, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,16 +39,22 @@ class Loss:
     def see_classes(self, exact: Array, rounded: Array) -> None:
         """Of scores with classes on axis 1."""
         if exact.ndim >= 2 and exact.shape[1] > 1:
-            same = exact.argmax(1) == rounded.argmax(1)
+            numbers = np.isfinite(exact).all(1) & np.isfinite(rounded).all(1)
+            same = numbers & (exact.argmax(1) == rounded.argmax(1))
             self.agreeing += int(same.sum())
             self.classified += same.size
 
     @property
     def sqnr(self) -> float:
-        """Signal to quantisation noise in dB: 10 log₁₀(Σ x² / Σ (x − x̂)²)."""
+        """Signal to quantisation noise in dB: 10 log₁₀(Σ x² / Σ (x − x̂)²).
+
+        −∞ where what was rounded is not finite, and NaN where the exact numbers are not.
+        """
+        if not isfinite(self.signal):
+            return nan
         if not self.noise:
             return inf
-        return 10 * log10(self.signal / self.noise) if self.signal else -inf
+        return 10 * log10(self.signal / self.noise) if self.signal and isfinite(self.noise) else -inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.backends.onnx.calibration import Calibration
+from archc.backends.onnx.finite import finite
 from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
 from archc.backends.onnx.precision.errors import Comparison, ErrorReport, Watched
@@ -50,6 +51,7 @@ class QuantizeInt8(ProgramPass):
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))
         if not made.nodes:
             raise RequestError("there is nothing in the network that 8-bit integers could compute")
+        _check_weights(made)
         samples = samples_for(self.calibration, program, self.preprocess)
         integers = dict.fromkeys(node.layer for node in (*made.nodes, *made.clips))
         fp32 = dict.fromkeys(node.layer for node in program.nodes if node.layer not in integers)
@@ -57,6 +59,13 @@ class QuantizeInt8(ProgramPass):
         errors = quantize(made, samples, self.calibration)
         self.report = Int8Report(self.calibration, errors, len(integers), tuple(fp32), tuple(samples.refused))
         return changes
+
+
+def _check_weights(made: Plan) -> None:
+    for node in made.nodes:
+        for name in filter(made.program.is_constant, node.inputs):
+            if not finite(made.program.value(name)):
+                raise RequestError(f"`{name}` has numbers that are NaN or infinite, and 8-bit integers are neither")
 
 
 def quantize(made: Plan, samples: Iterable[Sample], calibration: Calibration) -> ErrorReport:
