@@ -46,14 +46,19 @@ def walk(
 
 def tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
     """The arrays as PyTorch's tensors."""
-    return {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    return {name: _tensor(array) for name, array in arrays.items()}
+
+
+def _tensor(array: Array) -> Tensor:
+    """Of the array's memory where it may be written to; PyTorch takes no other."""
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]))
 
 
 class Layer:
     """One node with its weights, in eval mode."""
 
     def __init__(self, node: Node, state: State) -> None:
-        weights = {name: torch.as_tensor(state[node.key(name)]) for name in node.weights}
+        weights = {name: _tensor(state[node.key(name)]) for name in node.weights}
         self._parameter = weights.get("")
         self.run = None if self._parameter is not None else _runnable(node, weights)
 

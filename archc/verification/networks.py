@@ -8,11 +8,14 @@ from typing import Any
 
 from archc.backends.onnx.profiles import PROFILES, profile
 from archc.backends.weights.loading import Loaded
+from archc.diagnostics.diagnostic import RequestError
+from archc.display.numbers import by_axis
+from archc.graph.graph import Graph
 from archc.network import Network, Weighted
 from archc.runtime import devices
 from archc.verification.layers import tensors
 from archc.verification.result import Row, Verification
-from archc.verification.samples import for_network, random_samples
+from archc.verification.samples import Samples, for_network, random_samples
 from archc.verification.size import POOL, Size
 from archc.verification.sizes import at_odd_size, other_weight, shapes_of
 from archc.verification.standalone import SourceError, run_sources
@@ -47,7 +50,7 @@ def verify_network(
     sizes, notes = _sizes(network, loaded, plan, progress)
     rows = list(_rows(sizes, plan, progress))
     notes += [note for size in sizes for note in size.notes]
-    weights = loaded.origin if loaded is not None else f"random, from seed {plan.seed}; {HOW}"
+    weights = loaded.tensors.source if loaded is not None else f"random, from seed {plan.seed}; {HOW}"
     name = network.graph.variant or network.graph.name
     return Verification(name, REFERENCE, weights, _samples(sizes[0], plan), tuple(rows), tuple(dict.fromkeys(notes)))
 
@@ -90,9 +93,19 @@ def _size(weighted: Weighted, plan: Plan, images: str | None, *, trained: bool) 
         random_samples(shapes_of(graph), POOL, plan.seed),
     )
     if images is not None:
-        samples.append(for_network(graph, images, most))
+        samples.append(_fitting(for_network(graph, images, most), graph, images))
         fitted = samples[-1]
     return Size(weighted, plan.batches, samples, fitted, trained, [note for one in samples for note in one.refused])
+
+
+def _fitting(samples: Samples, graph: Graph, images: str) -> Samples:
+    """Raises RequestError where arrays are not of the inputs' sizes."""
+    for name, sizes in shapes_of(graph).items():
+        found = samples.arrays[name].shape[1:]
+        if found != sizes:
+            wanted = f"`{name}` takes {by_axis(sizes)}, and is given {by_axis(found)}"
+            raise RequestError(f"--images {images}: {wanted}", "arrays are samples × channels × height × width")
+    return samples
 
 
 def _samples(size: Size, plan: Plan) -> str:

@@ -24,7 +24,7 @@ def as_text(found: Verification) -> str:
     """A line for each comparison, batch sizes that agree on one line; then what differs first, and what is missing."""
     lines = [f"{found.name}, against {found.reference}", f"weights: {found.weights}", f"samples: {found.samples}", ""]
     lines += aligned([_HEAD, *map(_cells, _together(found.rows))], _ALIGN)
-    lines += ["", _legend(found.rows)]
+    lines += ["", *_legend(found.rows)]
     lines += _explanations(found.rows)
     if found.notes:
         lines += ["", *(f"not compared: {note}" for note in found.notes)]
@@ -45,9 +45,8 @@ def _together(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Comparisons that only differ in the batch and agree, in one."""
     groups: dict[object, list[Row]] = {}
     for i, row in enumerate(rows):
-        groups.setdefault((row.what, row.device, row.input, row.samples, row.tolerance, row.agrees or i), []).append(
-            row
-        )
+        alike = (row.what, row.device, row.input, row.samples, row.tolerance, None if row.agrees else i)
+        groups.setdefault(alike, []).append(row)
     yield from groups.values()
 
 
@@ -71,11 +70,10 @@ def _worst(rows: Sequence[Row]) -> str:
     return (f"{sqnr:.1f} dB" if isfinite(sqnr) else "exact" if sqnr > 0 else "not finite") + share
 
 
-def _legend(rows: Sequence[Row]) -> str:
-    parts = ["error: max |a − b| / max |b|, of the worst output and batch"]
+def _legend(rows: Sequence[Row]) -> Iterator[str]:
+    yield "error: max |a − b| / max |b|, of the worst output and batch"
     if any(row.tolerance.measure == "sqnr" for row in rows):
-        parts.append("of int8 its SQNR, and how often the class is the same on the largest batch")
-    return "; ".join(parts)
+        yield "       of int8 the SQNR, and how often the class is the same on the largest batch"
 
 
 def _explanations(rows: Sequence[Row]) -> Iterator[str]:

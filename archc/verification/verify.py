@@ -67,5 +67,5 @@ def available(device: str | None) -> tuple[tuple[str, ...], list[str]]:
         require_cuda(environment())
     except DeviceError as e:
         why = "; ".join(e.problems) or e.message
-        return (CPU,), [f"CUDA, where half precision and TF32 are real: {why}"]
+        return (CPU,), [f"TF32, and half precision but as it is simulated, for there is no CUDA: {why}"]
     return DEVICES, []

@@ -24,7 +24,7 @@ IMAGES = 2
 # `cpu` has the passes of `portable`, and differs in where its weights lie.
 COMPARED = [name for name in PROFILES if name != "cpu"]
 FP16 = 2e-3
-# Where more is rounded one after the other, or less is averaged over; on images of 224 × 224 it is less.
+# Where more is rounded, one after the other, or less is averaged over.
 FP16_MORE = {
     "anynet_c": 3e-3, "efficientnet_b0": 5e-3, "efficientnet_v2_s": 6e-3, "googlenet": 5e-3, "inception_v3": 5e-3,
     "mnasnet0_5": 4e-3, "mobilenet_v2": 3e-3, "mobilenet_v3_small": 4e-3, "resnet50_fpn": 3e-3,
