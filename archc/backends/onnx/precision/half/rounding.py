@@ -16,10 +16,10 @@ import numpy as np
 
 from archc.backends.onnx.values import Array
 
-CANDIDATES = 1024  # weights of a filter that may go to the other neighbour; of more, these lie at even distances
+CANDIDATES = 8  # of n weights of a filter, about 8 √n may go to the other neighbour, at even distances
 EXPLAINED = 0.5  # of the biases' variance, at least, where they tell the mean of what is read
 LEAST = 0.25  # mean; a smaller one would have the weights err many times for the bias
-_PORTION = 1 << 20  # weights at a time
+_PORTION = 1 << 18  # weights at a time
 
 
 def balance(exact: Array, half: Array, axis: int, owed: Array | None = None) -> Array:
@@ -29,14 +29,15 @@ def balance(exact: Array, half: Array, axis: int, owed: Array | None = None) -> 
     half a unit in the last place of its weights allows. Numbers that are exact or zero stay so, and none becomes zero
     or infinite. A filter of which a number isn't finite stays as it is.
     """
-    count = exact.shape[axis]
     if not exact.size:
         return half
-    wanted = np.zeros(count) if owed is None else owed
-    numbers, rounded = (np.moveaxis(a, axis, 0).reshape(count, -1) for a in (exact, half))
-    parts = [_balanced(numbers[rows], rounded[rows], wanted[rows]) for rows in _portions(numbers.shape)]
-    moved = np.moveaxis(half, axis, 0).shape
-    return np.ascontiguousarray(np.moveaxis(np.concatenate(parts).reshape(moved), 0, axis))
+    numbers, rounded = (np.moveaxis(a, axis, 0) for a in (exact, half))
+    result = np.ascontiguousarray(rounded).reshape(len(rounded), -1).copy()
+    rows = numbers.reshape(result.shape)
+    owed = np.zeros(len(rows)) if owed is None else owed
+    for some in _portions(rows.shape):
+        _turn(rows[some], result[some], owed[some])
+    return np.ascontiguousarray(np.moveaxis(result.reshape(rounded.shape), 0, axis))
 
 
 def mean_read(exact: Array, axis: int, bias: Array) -> float | None:
@@ -46,12 +47,13 @@ def mean_read(exact: Array, axis: int, bias: Array) -> float | None:
     sum, off the bias. So biases fall as sums grow, by that mean. A regression gives it without any data.
     """
     others = tuple(i for i in range(exact.ndim) if i != axis)
-    sums = exact.sum(others, np.float64)
-    sums, biases = sums - sums.mean(), bias - bias.mean(dtype=np.float64)
-    both, spread = float(sums @ biases), float(sums @ sums)
-    if not both * both > EXPLAINED * spread * float(biases @ biases):
+    with np.errstate(invalid="ignore"):
+        sums = exact.sum(others, np.float64)
+        sums, biases = sums - sums.mean(), bias - bias.mean(dtype=np.float64)
+        both, spread, explained = sums @ biases, sums @ sums, biases @ biases
+    if not (both < 0 and both * both >= EXPLAINED * spread * explained):
         return None
-    return max(-both / spread, LEAST) if both < 0 else None
+    return max(float(-both / spread), LEAST)
 
 
 def _portions(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -59,41 +61,47 @@ def _portions(shape: tuple[int, ...]) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
-def _balanced(exact: Array, half: Array, owed: Array) -> Array:
-    """By rows."""
-    with np.errstate(invalid="ignore"):
-        error = (half.astype(np.float32) - exact).sum(1, np.float64) + owed
+@np.errstate(invalid="ignore")  # of infinity and infinity
+def _turn(exact: Array, half: Array, owed: Array) -> None:
+    """Change ``half`` to what ``balance`` says, by rows."""
+    back = half.astype(np.float32)
+    error = (back - exact).sum(1, np.float64) + owed
     error[~np.isfinite(error)] = 0
-    step = -(-exact.shape[1] // CANDIDATES)
-    result = half.copy()
-    some, near = exact[:, ::step], half[:, ::step]
-    far = _other_neighbour(some, near)
-    result[:, ::step] = np.where(_chosen(some, near, far, error), far, near)
-    return result
+    some = slice(None, None, max(1, int(exact.shape[1] ** 0.5 // CANDIDATES)))
+    far = _other_neighbour(exact[:, some], back[:, some], half[:, some])
+    np.copyto(half[:, some], far, where=_chosen(exact[:, some], back[:, some], far.astype(np.float32), error))
 
 
-def _other_neighbour(exact: Array, half: Array) -> Array:
+def _other_neighbour(exact: Array, back: Array, half: Array) -> Array:
     """The number of the format on the other side of ``exact``; where it must not be taken, ``half`` itself.
 
-    In order of magnitude the numbers of a format are those of its bits, read as integers.
+    ``back`` is ``half`` in fp32. In order of magnitude the numbers of a format are those of its bits, read as integers.
     """
-    bits, back = half.view(np.uint16), half.astype(np.float32)
-    larger = np.abs(exact) > np.abs(back)
-    with np.errstate(over="ignore"):
-        far = np.where(larger, bits + np.uint16(1), bits - np.uint16(1)).view(half.dtype)
+    bits, larger = half.view(np.uint16), np.abs(exact) > np.abs(back)
+    far = np.where(larger, bits + np.uint16(1), bits - np.uint16(1)).view(half.dtype)
     allowed = (exact != back) & (back != 0) & (far != 0) & np.isfinite(far)
     return np.where(allowed, far, half)
 
 
 def _chosen(exact: Array, near: Array, far: Array, error: Array) -> Array:
     """Which numbers go to the other neighbour: those that lose least by it, until the error of their row is gone."""
-    near, far = near.astype(np.float32), far.astype(np.float32)
-    step = (far - near) * -np.sign(error)[:, None]  # by how much the row's error falls
+    step = (far - near) * -np.sign(error, dtype=np.float32)[:, None]  # by how much the row's error falls
     helps = step > 0
     cost = np.where(helps, np.abs(far - exact) - np.abs(near - exact), np.float32(np.inf))
-    order = np.argsort(cost, 1, kind="stable")
-    steps = np.take_along_axis(np.where(helps, step, 0), order, 1).astype(np.float64)
-    enough = np.cumsum(steps, 1) - steps / 2 <= np.abs(error)[:, None]
+    order = _ascending(cost)
+    steps = np.take_along_axis(np.where(helps, step, 0), order, 1)
+    enough = np.cumsum(steps, 1, np.float64) - steps / 2 <= np.abs(error)[:, None]
     chosen = np.empty_like(helps)
     np.put_along_axis(chosen, order, enough, 1)
     return chosen & helps
+
+
+def _ascending(cost: Array) -> Array:
+    """The order of fp32 numbers, none of them negative, by rows; of equal ones the first comes first.
+
+    The bits of such numbers are in their order. With the places below them they sort faster than by an indirect sort.
+    """
+    places = np.arange(cost.shape[1], dtype=np.uint64)
+    keys = cost.view(np.uint32).astype(np.uint64) << np.uint64(32) | places
+    keys.sort(1)
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)

@@ -103,7 +103,7 @@ class Narrowing:
         half, readers = narrow(array, self._dtype), self._exact.consumers(name)
         axes = {_filter_axis(reader, name) for reader in readers}
         axis = axes.pop() if len(axes) == 1 else None
-        if axis is None or axis >= array.ndim:
+        if axis is None or array.ndim < 2:
             return half
         return balance(array, half, axis, self._owed(readers[0], array, axis) if len(readers) == 1 else None)
 
