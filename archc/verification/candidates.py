@@ -27,12 +27,16 @@ CALIBRATED = 32  # samples at most that int8 is calibrated on
 
 @dataclass(frozen=True)
 class Place:
-    """A device and how it is asked to compute. ``name`` is for people; ``simulate`` what it has no types for."""
+    """A device and how it is asked to compute. ``name`` is for people; ``simulate`` what it has no types for.
+
+    ``meant`` says whether what is run there was written for it: what was not need not run.
+    """
 
     name: str
     device: str = devices.CPU
     tf32: bool = False
     simulate: bool = False
+    meant: bool = True
 
     @property
     def settings(self) -> Settings:
@@ -52,9 +56,10 @@ def places(profile: Profile, wanted: tuple[str, ...]) -> list[Place]:
     elif devices.CPU in wanted and profile.provider == CUDA and not (half and devices.CUDA in wanted):
         found.append(Place(SIMULATED, simulate=True) if half else Place("cpu"))
     if devices.CUDA in wanted and profile.provider in (None, CUDA):
-        found += [Place("cuda", devices.CUDA)] if half else [
-            Place("cuda", devices.CUDA), Place("cuda, TF32", devices.CUDA, tf32=True)
-        ]  # fmt: skip
+        meant = profile.provider == CUDA
+        found.append(Place("cuda", devices.CUDA, meant=meant))
+        if not half:
+            found.append(Place("cuda, TF32", devices.CUDA, tf32=True, meant=meant))
     return found
 
 
