@@ -52,10 +52,6 @@ class Timing:
         """Of the calls; 99 for the latency that one in a hundred exceeds."""
         return percentile(self.calls, percent)
 
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """The median of the rounds, and its bounds."""
-        return median_interval(self.rounds, confidence)
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Mapping[str, Timing]):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archc.runtime.devices import CPU
+from archc.runtime.driver import LIBRARY
 from archc.runtime.session import Settings
 
 _STATUS = Path("/proc/self/status")
@@ -71,7 +72,7 @@ class DeviceMemory:
     """
 
     def __init__(self, device: int, driver: Any = None) -> None:
-        self._driver = driver or ctypes.CDLL("libcuda.so.1")
+        self._driver = driver or ctypes.CDLL(LIBRARY)
         context = ctypes.c_void_p()
         self._call("cuInit", ctypes.c_uint(0))
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), ctypes.c_int(device))

@@ -16,7 +16,9 @@ from archc.backends.onnx.precision.half import Bf16, Fp16, Half
 from archc.backends.onnx.profiles import CPU, CUDA
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
 from archc.graph.graph import Graph
-from tests.support.statistics import images, measured
+from archc.verification import weights
+from archc.verification.layers import tensors
+from archc.verification.samples import random_samples
 
 KINDS: dict[str, type[Half]] = {"fp16": Fp16, "bf16": Bf16}
 SHAPE = (4, 6, 6)
@@ -77,10 +79,8 @@ def casts(made: Program) -> list[tuple[str, str]]:
 
 
 def lively(network: str, size: int) -> tuple[Graph, dict[str, Any], dict[str, Any]]:
-    """A network on images of this size, four of them, and weights with batch norms measured on them and on others."""
-    compiled = archc.compile(network)
-    ((name, tensor),) = compiled.graph.inputs.items()
-    compiled = archc.compile(network, input=[tensor.shape.channels, size, size])
-    x = images(8, compiled.graph.inputs[name].shape.dims)
-    weights = measured(compiled.module(seed=1), x)
-    return compiled.graph, {name: x[:4].numpy()}, {key: value.numpy() for key, value in weights.items()}
+    """A network on images of this size, four of them, and weights that are fitted to them and to others."""
+    ((name, tensor),) = archc.compile(network).graph.inputs.items()
+    graph = archc.compile(network, input=[tensor.shape.channels, size, size]).graph
+    samples = random_samples({name: graph.inputs[name].shape.dims}, 8, seed=0)
+    return graph, samples.first(4), weights.lively(graph, tensors(samples.arrays), seed=1)

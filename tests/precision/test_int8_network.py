@@ -22,7 +22,7 @@ from archc.diagnostics.diagnostic import RequestError
 from archc.graph.graph import Graph
 from archc.runtime.session import open_session
 from tests.passes.nets import Array, Net, feeds_of, run
-from tests.passes.test_library import FAMILIES
+from tests.passes.test_library import FAMILIES, LARGE
 from tests.precision.integers import kernels, quantized
 
 INTEGERS = {"QLinearConv", "QLinearAdd", "QGemm", "QLinearGlobalAveragePool", "QLinearConcat"}
@@ -223,7 +223,9 @@ def settled(graph: Graph) -> dict[str, Array]:
     }
 
 
-@pytest.mark.parametrize("family", [pytest.param(f, marks=[pytest.mark.slow] * (f not in QUICK)) for f in FAMILIES])
+@pytest.mark.parametrize(
+    "family", [pytest.param(f, marks=[pytest.mark.slow] * (f not in QUICK)) for f in FAMILIES if f not in LARGE]
+)
 def test_every_family(family: str, tmp_path: Path) -> None:
     """Each layer loses little by itself; the model takes batches, and computes what its nodes say."""
     network = archc.compile(family, **FAMILIES[family])
