@@ -16,13 +16,13 @@ from archc.measurement.agreement import TOLERANCE, agreement
 from archc.measurement.binding import Bound
 from archc.measurement.inputs import Array
 from archc.measurement.interleave import Comparison, Runner, compare
-from archc.measurement.peaks import measure_peaks
+from archc.measurement.peaks import Peaks, measure_peaks
 from archc.measurement.rivals import Case
 from archc.measurement.rivals.torch_module import candidate, prepared
 from archc.measurement.roofline import roofline
 from archc.measurement.subject import Subject, of_network
 from archc.measurement.tuning.tune import Request, profile_of, settings_text, tune
-from archc.measurement.workload import workload
+from archc.measurement.workload import Workload, workload
 from archc.runtime.cores import cores
 from archc.runtime.devices import CPU, PROVIDERS
 from archc.runtime.ort import ort
@@ -57,16 +57,19 @@ class _Row:
 
 def measured(job: Job, scope: Scope) -> dict[str, Any]:
     """Seconds of all, and of each rival its time over archc's, as JSON data."""
-    torch.backends.cudnn.benchmark = True  # as onnxruntime does by itself: the fastest algorithm is searched
+    torch.backends.cudnn.benchmark = True  # torch at its best: it times the algorithms of each convolution
     with TemporaryDirectory(prefix="archc-") as folder:
         network = subjects.weighted(job.network, scope.size)
         subject = of_network(network.network, network, Path(folder), profile=scope.profile)
         settings = _tuned(subject.model, job, scope)
         row = _row(subject, settings, job, scope, Path(folder))
+        work = workload(subject.model, row.case.shapes)
+        before = measure_peaks(scope.device, work.precisions, settings)
         found = compare({OURS: row.ours.run, **_runners(row)}, rounds=scope.rounds)
+        peaks = before.best(measure_peaks(scope.device, work.precisions, settings))
         return {
             "network": job.network, "batch": job.batch, "profile": scope.profile, "settings": settings_text(settings),
-            "seconds": found[OURS].median, **_limit(subject.model, row.case, settings, found[OURS].median),
+            "seconds": found[OURS].median, **_limit(work, peaks, found[OURS].median),
             "rivals": _fastest(row, found), "problems": row.problems,
         }  # fmt: skip
 
@@ -163,10 +166,8 @@ def _fastest(row: _Row, found: Comparison) -> dict[str, dict[str, Any]]:
     return rivals
 
 
-def _limit(model: Path, case: Case, settings: Settings, seconds: float) -> dict[str, Any]:
+def _limit(work: Workload, peaks: Peaks, seconds: float) -> dict[str, Any]:
     """The roofline, by peaks that are measured here and now, and the share of it that is reached."""
-    work = workload(model, case.shapes)
-    peaks = measure_peaks(case.device, work.precisions, settings)
     least = roofline(work, peaks)
     return {
         "limit": least.kernels, "share": least.kernels / seconds, "memory_bound": least.memory_bound,
