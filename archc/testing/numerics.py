@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from archc.compiler import SpecFile
 from archc.diagnostics import errors
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 BATCH = 2  # of which batch norms can take statistics also where a map is 1 × 1
 TOLERANCE = 1e-5  # ‖ONNX − module‖ / ‖module‖ in fp32
-NOISE = 0.2  # the range of what is added to weights that start as a constant
 _SHOWN = 5  # parameters that a failure shows in place
 
 
@@ -77,13 +76,15 @@ def differing(network: Network) -> list[str]:
     import onnxruntime
     import torch
 
+    from archc.verification.layers import by_output
+
     with running(0), tempfile.TemporaryDirectory(prefix="archc-") as folder, torch.inference_mode():
         module = network.module().eval()
         _perturb(module)
         path = Path(folder) / "network.onnx"
         network.onnx(path, weights=module.state_dict())
         inputs = _inputs(network.graph)
-        expected = _by_name(module(*inputs.values()), network.graph.outputs)
+        expected = by_output(module(*inputs.values()), network.graph.outputs)
         del module
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
@@ -98,22 +99,20 @@ def _perturb(module: nn.Module) -> None:
 
     A back end that forgot one of them would not be found out otherwise.
     """
+    import numpy as np
     import torch
 
+    from archc.verification.weights import perturbed
+
+    rng = np.random.default_rng(0)
     for tensor in module.state_dict().values():
-        if tensor.is_floating_point() and tensor.numel() and bool((tensor == tensor.flatten()[0]).all()):
-            tensor += NOISE * (torch.rand(tensor.shape) - 0.5)
+        tensor.copy_(torch.as_tensor(perturbed(tensor.numpy(), rng)))
 
 
 def _inputs(graph: Graph) -> dict[str, Tensor]:
     import torch
 
     return {name: torch.randn(BATCH, *tensor.shape.dims) for name, tensor in graph.inputs.items()}
-
-
-def _by_name(given: object, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """A module gives one output as a tensor, several as a dict."""
-    return cast("dict[str, Tensor]", given) if isinstance(given, dict) else {next(iter(outputs)): cast("Tensor", given)}
 
 
 def _difference(name: str, expected: Tensor, given: Tensor) -> str | None:
@@ -147,7 +146,9 @@ def without_gradient(network: Network) -> list[Diagnostic]:
 def _backward(module: nn.Module, graph: Graph) -> None:
     import torch
 
-    given = _by_name(module(*_inputs(graph).values()), graph.train_outputs).values()
+    from archc.verification.layers import by_output
+
+    given = by_output(module(*_inputs(graph).values()), graph.train_outputs).values()
     terms = [(y * torch.randn(y.shape)).sum() for y in given if y.requires_grad]
     if terms:
         torch.stack(terms).sum().backward()

@@ -7,7 +7,7 @@ can't all be watched. Where an output differs, this tells which layer it comes f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +42,11 @@ def walk(
             if not uses[value]:
                 held.pop(value, None)
         held.update((t, y) for t, y in zip(node.outputs, given, strict=True) if uses[t])
+
+
+def by_output(given: object, outputs: Iterable[str]) -> dict[str, Tensor]:
+    """What a module gives, by name: one output comes as a tensor, several as a dict."""
+    return cast("dict[str, Tensor]", given) if isinstance(given, dict) else {next(iter(outputs)): cast(Tensor, given)}
 
 
 def tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -23,7 +23,7 @@ from archc.runtime.predict import save
 from archc.verification.candidates import Candidate, candidates
 from archc.verification.cases import Case, Outputs
 from archc.verification.first import search, search_module
-from archc.verification.layers import computed, tensors
+from archc.verification.layers import by_output, computed, tensors
 from archc.verification.measure import measured
 from archc.verification.result import Row, Tolerance
 from archc.verification.samples import Samples
@@ -157,7 +157,6 @@ class Size:
         return Row(what, device, self.shown, case.samples, case.batch, tolerance, problem=problem)
 
 
-def by_name(given: Any, graph: Graph) -> dict[str, Array]:
-    """A module gives one output as a tensor, several as a dict."""
-    found = cast("dict[str, Any]", given) if isinstance(given, dict) else {next(iter(graph.outputs)): given}
-    return {name: y.numpy() for name, y in found.items()}
+def by_name(given: object, graph: Graph) -> dict[str, Array]:
+    """What the module gives in eval mode, as arrays."""
+    return {name: y.numpy() for name, y in by_output(given, graph.outputs).items()}
