@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from archc.bundling.config import dims
 from archc.bundling.model import ModelFile, TensorForm
+from archc.runtime.errors import ModelError
+from archc.runtime.metadata import labels
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,10 @@ def of_model(model: ModelFile, *, batched: bool) -> tuple[tuple[LabelFile, ...],
 
 
 def _metadata(model: ModelFile) -> Mapping[str, list[str]]:
-    text = model.metadata.get("labels")
-    if not text:
-        return {}
     try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        return {output: names for output, names in labels(model.metadata).items() if names}
+    except ModelError:
         return {}  # metadata of another tool, which means something else by the word
-    return {output: names for output, names in _entries(data) if names} if isinstance(data, dict) else {}
-
-
-def _entries(data: Any) -> Iterator[tuple[str, list[str]]]:
-    for output, names in data.items():
-        if isinstance(names, list):
-            yield str(output), [str(name) for name in names]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _classes(output: TensorForm, *, batched: bool) -> int:

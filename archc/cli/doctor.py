@@ -27,7 +27,8 @@ def command(device: str | None, form: str) -> int:
 
     report = examine(environment(), _convolve, device)
     style = ansi if use_color(sys.stdout) else plain
-    click.echo(json.dumps(report.json(), indent=2) if form == "json" else report.text(style), color=True)
+    text = json.dumps(report.json(), indent=2, ensure_ascii=False) if form == "json" else report.text(style)
+    click.echo(text, color=True)
     return 0 if all(report.works.values()) else NO_DEVICE
 
 

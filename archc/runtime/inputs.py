@@ -13,6 +13,7 @@ import numpy as np
 
 from archc.display.names import listed
 from archc.runtime.errors import ModelError
+from archc.runtime.metadata import embedded
 from archc.runtime.sizes import Sizes, shape_text, size_of, sizes_by_input
 from archc.runtime.tensors import BFLOAT16, random_array
 
@@ -148,12 +149,8 @@ class Inputs:
 
 def takes_images(info: TensorInfo, metadata: Mapping[str, str]) -> bool:
     """Whether an input takes bytes as they are in images, height × width × channels: preprocessing is in the graph."""
-    try:
-        embedded = json.loads(metadata.get("embedded", "[]"))
-    except ValueError:
-        embedded = []
     nhwc = len(info.shape) == 4 and info.shape[-1] in (1, 3)
-    return info.dtype == "uint8" and (nhwc or "preprocess" in embedded)
+    return info.dtype == "uint8" and (nhwc or "preprocess" in embedded(metadata))
 
 
 def imagenet(shape: Sequence[int | str | None]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archc.runtime.errors import ModelError
+from archc.runtime.metadata import embedded
+from archc.runtime.metadata import labels as metadata_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Classes:
         its best classes itself has scores and, as integers, the classes. Raises ModelError.
         """
         chosen = _chosen(outputs, metadata)
-        labels = _labels(metadata)
+        labels = metadata_labels(metadata)
         floats = {name: info for name, info in outputs.items() if "float" in info.dtype}
         scores = [name for name, info in floats.items() if _classes(info) and (name in labels or len(outputs) == 1)]
         if names is not None:
@@ -80,10 +81,10 @@ def best(scores: NDArray[Any], top: int, names: Sequence[str] = ()) -> list[Gues
     Scores are shown as probabilities: as they are where they are none below 0 and add up to 1, else by a softmax.
     """
     chances = scores.ravel().astype(np.float64)
+    order = np.argsort(-chances, kind="stable")[:top].tolist()  # a softmax makes near ones equal
     if not (np.all(chances >= 0) and abs(chances.sum() - 1) < _SUM):
         powers = np.exp(chances - chances.max())
         chances = powers / powers.sum()
-    order = np.argsort(-chances, kind="stable")[:top].tolist()
     return [_guess(index, float(chances[index]), names) for index in order]
 
 
@@ -126,25 +127,11 @@ def read_labels(path: Path) -> list[str]:
     return names
 
 
-def _labels(metadata: Mapping[str, str]) -> dict[str, list[str]]:
-    try:
-        found = json.loads(metadata.get("labels", "{}"))
-    except ValueError as e:
-        raise ModelError("the model's metadata `labels` is no JSON") from e
-    if not isinstance(found, dict):
-        raise ModelError("the model's metadata `labels` is no mapping of outputs")
-    return {str(name): [str(label) for label in names] for name, names in cast(dict[str, Any], found).items()}
-
-
 def _chosen(outputs: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> tuple[str, str] | None:
     """The outputs of scores and of classes of a model that picks its best classes itself."""
-    try:
-        embedded = json.loads(metadata.get("embedded", "[]"))
-    except ValueError:
-        return None
     floats = [name for name, info in outputs.items() if "float" in info.dtype]
     ints = [name for name, info in outputs.items() if "int" in info.dtype]
-    return (floats[0], ints[0]) if "topk" in embedded and len(floats) == len(ints) == 1 else None
+    return (floats[0], ints[0]) if "topk" in embedded(metadata) and len(floats) == len(ints) == 1 else None
 
 
 def _classes(info: TensorInfo) -> bool:

@@ -42,6 +42,9 @@ def archc(*args: str | Path, cwd: Path, env: Mapping[str, str] = ENVIRONMENT) ->
         ["diff", "resnet18", "resnet34"],
         ["build", "resnet18"],
         ["build", "resnet18", "--check"],
+        ["verify", "--help"],
+        ["bench", "--help"],
+        ["run", "--help"],
     ],
 )
 def test_the_core_needs_neither_torch_nor_onnx_nor_numpy(args: list[str], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_labels_that_do_not_fit() -> None:
         Classes.of({"logits": LOGITS}, {}, ["a", "b"])
     with pytest.raises(ModelError, match="no one output of scores"):
         Classes.of({"mask": MASK}, {}, ["a", "b", "c"])
-    for wrong in ("{", "[1]"):
+    for wrong in ("{", "[1]", '{"logits": 3}'):
         with pytest.raises(ModelError, match="metadata `labels` is no"):
             Classes.of({"logits": LOGITS}, {"labels": wrong})
 
