@@ -24,12 +24,8 @@ IMAGES = 2
 # `cpu` has the passes of `portable`, and differs in where its weights lie.
 COMPARED = [name for name in PROFILES if name != "cpu"]
 FP16 = 2e-3
-# Where more is rounded, one after the other, or less is averaged over.
-FP16_MORE = {
-    "anynet_c": 3e-3, "efficientnet_b0": 5e-3, "efficientnet_v2_s": 6e-3, "googlenet": 5e-3, "inception_v3": 5e-3,
-    "mnasnet0_5": 4e-3, "mobilenet_v2": 3e-3, "mobilenet_v3_small": 4e-3, "resnet50_fpn": 3e-3,
-    "shufflenet_v2_x0_5": 3e-3,
-}  # fmt: skip
+# Where more is rounded, one result after the other. With weights that are exact these are about as far off.
+FP16_MORE = {"efficientnet_b0": 5e-3, "efficientnet_v2_s": 6e-3, "mnasnet0_5": 2.5e-3, "mobilenet_v3_small": 2.5e-3}
 LEAST_SQNR = 18.0  # dB, of int8
 SQNR = {"resnet50": 30.0}
 SLOW = {"alexnet", "alexnet_d2l", "convnext_tiny", "efficientnet_v2_s", "inception_v3", "vgg11_bn", "vgg11_d2l_quarter"}

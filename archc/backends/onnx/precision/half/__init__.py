@@ -1,7 +1,8 @@
 """Half precision, fp16 and bf16, with fp32 where it is needed.
 
 ``plan`` decides which nodes compute in half precision: those for which the target has a kernel, unless a table says
-that half is not enough, their numbers would not fit, or the caller keeps the layer. ``rewrite`` gives them their types.
+that half is not enough, their numbers would not fit, or the caller keeps the layer. ``rewrite`` gives them their types,
+and ``rounding`` chooses their weights.
 """
 
 from __future__ import annotations
