@@ -25,6 +25,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"))
 
 NARROWEST = 200  # times that one side may be as long as the other
+LARGEST = 8192  # pixels of a side that images are scaled to
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -66,9 +67,11 @@ class Preprocess:
         try:
             low, high = map(float, said.get("range", (0.0, 1.0)))
             mean, std = (_by_channel(said.get(name, by), channels) for name, by in (("mean", 0.0), ("std", 1.0)))
-            resize = None if said.get("resize") is None else int(said["resize"])
+            resize = None if said.get("resize") is None else _side(int(said["resize"]))
         except (TypeError, ValueError) as e:
             raise ModelError(f"`preprocess` can't be read: {e}") from e
+        if 0 in std:
+            raise ModelError("`preprocess`: `std` is 0, and nothing can be divided by that")
         if how not in _FILTERS:
             raise ModelError(f"`preprocess`: there is no interpolation {how!r}", f"there are {', '.join(_FILTERS)}")
         return cls((height, width), color, resize, how, (low, high), mean, std)
@@ -165,6 +168,13 @@ _REASONS: dict[type[Exception], Callable[[Exception], str]] = {
     Image.UnidentifiedImageError: lambda _: f"is no image of a known format ({', '.join(FORMATS)})",
     Image.DecompressionBombError: lambda e: f"is too large: {e}",
 }
+
+
+def _side(pixels: int) -> int:
+    """A side that an image is scaled to. Raises ValueError for what no memory would hold."""
+    if not 1 <= pixels <= LARGEST:
+        raise ValueError(f"`resize` is {pixels}, and not from 1 to {LARGEST:,}")
+    return pixels
 
 
 def _by_channel(value: float | list[float], channels: int) -> tuple[float, ...]:

@@ -117,7 +117,7 @@ class Inputs:
             )
         try:
             said = json.loads(text)
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise ModelError("the model's metadata `preprocess` is no JSON", "--preprocess says it anew") from e
         of_input = cast(dict[str, Any], said).get(name, said) if isinstance(said, dict) else None
         if not isinstance(of_input, dict):

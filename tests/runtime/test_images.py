@@ -85,6 +85,9 @@ def test_gray_networks_take_colour_images_and_colour_networks_gray_ones() -> Non
         ({"mean": [1, 2]}, 3, "2 numbers for 3 channels"),
         ({"std": "wide"}, 3, "can't be read"),
         ({"range": [1]}, 3, "can't be read"),
+        ({"std": [0.5, 0, 0.5]}, 3, "`std` is 0"),
+        ({"resize": 0}, 3, "`resize` is 0, and not from 1"),
+        ({"resize": 10**9}, 3, "`resize` is 1000000000, and not from 1"),
         ({"interpolation": "lanczos"}, 3, "no interpolation 'lanczos'"),
     ],
 )
