@@ -8,7 +8,7 @@ from pathlib import Path
 from archc.backends.onnx.passes.base import Applied
 from archc.backends.onnx.save import OnnxReport
 from archc.backends.weights import WeightsError
-from archc.display.numbers import binary
+from archc.display.numbers import binary, count
 from archc.network import Network
 from archc.runtime import kernels
 from archc.targets import Options, TargetError, Written, stem
@@ -39,7 +39,7 @@ def _summary(report: OnnxReport) -> str:
     target = [report.profile] if report.profile != "portable" else []
     parts = [*target, f"opset {report.opset}", tensors, binary(report.size)]
     if report.folded:
-        parts.append(f"{report.folded} batch norms folded")
+        parts.append(f"{count(report.folded, 'batch norm')} folded")
     return " · ".join(parts)
 
 

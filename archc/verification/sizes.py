@@ -21,6 +21,8 @@ def at_odd_size(network: Network, *, same_weights: bool) -> Network | str:
         return "its inputs are no maps"
     why = ""
     for wanted in ({n: _smaller(d) for n, d in shapes.items()}, {n: _larger(d) for n, d in shapes.items()}):
+        if wanted == shapes:
+            continue
         try:
             found = Network.of(network.file, network.graph.variant, network.params, wanted)
         except CompileError as e:

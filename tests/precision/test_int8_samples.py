@@ -106,6 +106,7 @@ def wrong(folder: Path) -> dict[str, tuple[Path | str, str]]:
     return {
         "no such": (folder / "nowhere", "there is no such folder or file"),
         "empty folder": (f"folder:{folder}/empty", "nothing in it can be used: it is empty"),
+        "no name": ("folder:", "names no folder and no file"),
         "broken images": (f"folder:{folder}/broken", r"nothing in it can be used: .*a\.png: "),
         "a file of text": (folder / "text.txt", "it is no folder and no array"),
         "no array": (folder / "no.npy", "nothing in it can be used: .*is no array"),
@@ -122,8 +123,8 @@ def wrong(folder: Path) -> dict[str, tuple[Path | str, str]]:
 @pytest.mark.parametrize(
     "case",
     [
-        "no such", "empty folder", "broken images", "a file of text", "no array", "other sizes", "other rank",
-        "integers", "no samples", "not a number", "infinite", "other names",
+        "no such", "empty folder", "no name", "broken images", "a file of text", "no array", "other sizes",
+        "other rank", "integers", "no samples", "not a number", "infinite", "other names",
     ],
 )  # fmt: skip
 def test_what_can_not_be_used(case: str, tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """The folder or the file."""
+        """The folder or the file. Raises RequestError where none is named, which would be the current folder."""
+        if not self.text.removeprefix("folder:").strip():
+            raise self.error("names no folder and no file", "folder:PATH takes images, FILE.npy preprocessed arrays")
         return path_of(self.text)
 
     def error(self, problem: str, hint: str | None = None) -> RequestError:

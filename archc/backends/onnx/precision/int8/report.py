@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from archc.backends.onnx.calibration import HINT, Calibration
 from archc.backends.onnx.precision import shown
 from archc.backends.onnx.precision.errors import ErrorReport
+from archc.display.numbers import count
 from archc.runtime.inputs import Refused
 
 ON_RANDOM = f"calibrated on RANDOM numbers, whose ranges are not those of images: {HINT}"
@@ -30,4 +31,4 @@ class Int8Report:
 
     def _heading(self) -> Iterator[str]:
         samples = f"{shown.samples(self.errors, self.calibration)}, {self.calibration.method}"
-        yield f"int8 against fp32 on {samples}: {self.integers} layers in integers, {len(self.fp32)} in fp32"
+        yield f"int8 against fp32 on {samples}: {count(self.integers, 'layer')} in integers, {len(self.fp32)} in fp32"
