@@ -40,8 +40,8 @@ def aside(final: Path) -> Generator[Aside, None, None]:
     with plainly(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         path = final.parent / f".archc-{token_hex(8)}.tmp"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
+        try:  # before the file is there: Ctrl-C may come at once
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             with os.fdopen(handle, "wb") as stream:
                 yield Aside(path, stream)
         finally:

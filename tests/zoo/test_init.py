@@ -132,6 +132,7 @@ def test_starts_as_pytorch_where_the_document_says_nothing(document: Callable[[]
 def test_another_start_is_found(key: str, rule: str, tmp_path: Path) -> None:
     text = (MODELS / "mobilenet_v3.yaml").read_text(encoding="utf-8")
     path = tmp_path / "mobilenet_v3.yaml"
+    (tmp_path / "imagenet.txt").write_bytes((MODELS / "imagenet.txt").read_bytes())
     path.write_text(re.sub(r"(?m)^  linear: .*", rf"\g<0>\n  {key}: '{rule}'", text), encoding="utf-8")
     network = archc.compile(f"{path}:mobilenet_v3_small")
     expected = drawn(of_module(lambda: torchvision_model("mobilenet_v3_small"), 0), 8)
