@@ -54,7 +54,9 @@ RIVALS = ("torch", "torch-compile", "torch-export", "openvino")
     "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
     help="The target that SPEC is written for.",
 )  # fmt: skip
-@click.option("--passes", "only", metavar="A,B", help="Of SPEC: run these passes alone, not the profile's.")
+@click.option(
+    "--passes", "only", callback=name_list, metavar="A,B", help="Of SPEC: run these passes alone, not the profile's."
+)
 @click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Of SPEC: leave out a pass; may be repeated.")
 @click.option(
     "--calibrate", metavar="folder:PATH|FILE.npy|random",
@@ -111,7 +113,7 @@ def _plan(
 
 
 def _subject(
-    what: str, folder: Path, *, weights: Path | None, seed: int, profile: str, only: str | None,
+    what: str, folder: Path, *, weights: Path | None, seed: int, profile: str, only: list[str] | None,
     without: tuple[str, ...], calibrate: str | None, partial: bool, ema: bool, other_structure: bool, **changes: Any,
 ) -> tuple[Subject, dict[str | None, list[int]]]:  # fmt: skip
     """What is to be measured, and the sizes of its inputs that are asked for and not fixed in it."""
@@ -126,7 +128,7 @@ def _subject(
         how = {"partial": partial, "ema": ema, "other_structure": other_structure}
         loaded = load_weights(network, weights, seed=seed, **how)
         network = loaded.network
-    export: dict[str, Any] = {"profile": profile, "only": name_list(only), "without": without}
+    export: dict[str, Any] = {"profile": profile, "only": only, "without": without}
     if PROFILES[profile].precision == "int8":
         calibrate = calibrate or "random"
     return of_network(network, loaded, folder, seed, calibrate=calibrate, **export), {}

@@ -56,7 +56,10 @@ FOR_ONNX = {
     "--profile", type=click.Choice(list(PROFILES)), default="portable", show_default=True,
     help="The target of the ONNX: its passes and its precision.",
 )  # fmt: skip
-@click.option("--passes", "only", metavar="A,B", help="Run these passes alone, in this order, not the profile's.")
+@click.option(
+    "--passes", "only", callback=name_list, metavar="A,B",
+    help="Run these passes alone, in this order, not the profile's.",
+)  # fmt: skip
 @click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Leave out a pass; may be repeated.")
 @click.option(
     "--io", default="fp32", show_default=True, metavar="TYPE[,TYPE]",
@@ -104,23 +107,12 @@ def command(
     weights: Path | None,
     seed: int,
     external_data_from: int | None,
-    profile: str,
-    only: str | None,
-    without: tuple[str, ...],
-    io: str,
-    keep_fp32: tuple[str, ...],
-    preprocess: bool,
-    topk: int | None,
-    calibrate: str | None,
-    calibrate_method: str | None,
-    calibrate_limit: int | None,
-    reduce_range: bool,
     verbose: bool,
     check: bool,
     partial: bool,
     ema: bool,
     other_structure: bool,
-    **changes: Any,
+    **options: Any,
 ) -> int:
     """Write SPEC as PyTorch source, as ONNX, or as both."""
     start = perf_counter()
@@ -130,22 +122,18 @@ def command(
     how = {"partial": partial, "ema": ema, "other_structure": other_structure}
     if not weights and (needless := [name for name, asked in how.items() if asked]):
         raise click.UsageError(f"--{needless[0].replace('_', '-')} speaks of --weights FILE, and there is none")
-    export = {
-        "profile": profile, "only": name_list(only), "without": without, "io": io, "keep_fp32": keep_fp32,
-        "preprocess": preprocess, "topk": topk, "calibrate": calibrate, "calibrate_method": calibrate_method,
-        "calibrate_limit": calibrate_limit, "reduce_range": reduce_range,
-    }  # fmt: skip
+    export = {name: options.pop(name) for name in FOR_ONNX}
     if "onnx" not in targets and (needless := given_options(FOR_ONNX)):
         raise click.UsageError(f"{needless[0]} speaks of --to onnx")
-    network = compile_network(spec, **changes)
+    network = compile_network(spec, **options)
     loaded = None
     if weights:
         loaded = load_weights(network, weights, seed=seed, **how)
         network = loaded.network
-    options = Options(loaded, seed, external_data_from, export, verbose)
+    chosen = Options(loaded, seed, external_data_from, export, verbose)
     if check:
-        return _check(network, targets, out, options)
-    _report([_write(network, name, out, options) for name in targets])
+        return _check(network, targets, out, chosen)
+    _report([_write(network, name, out, chosen) for name in targets])
     click.echo(f"in {perf_counter() - start:.1f} s")
     return 0
 

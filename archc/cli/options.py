@@ -53,8 +53,8 @@ def batches(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]
     return tuple(dict.fromkeys(map(int, parts)))
 
 
-def name_list(text: str | None) -> list[str] | None:
-    """``a,b`` as names; None where the option is not given."""
+def name_list(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    """An option's callback: ``a,b`` as names; None where the option is not given."""
     return None if text is None else [name for part in text.split(",") if (name := part.strip())]
 
 

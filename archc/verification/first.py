@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -12,6 +12,7 @@ from torch import nn
 from archc.backends.onnx.model import Built
 from archc.backends.onnx.precision.casts import cast
 from archc.backends.onnx.precision.dtypes import HALVES, dtypes
+from archc.backends.onnx.precision.evaluate import in_parts
 from archc.backends.onnx.precision.types import FLOAT
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
 from archc.backends.weights import Array
@@ -24,7 +25,6 @@ from archc.verification.result import Blamed, Measured, Tolerance
 from archc.verification.samples import Arrays
 from archc.verification.tolerances import FP32
 
-ROOM = 512 << 20  # bytes of tensors that are held at a time
 BEHIND = ".dequantized"  # after the name of a tensor that is rounded to 8 bits: what it stands for
 
 
@@ -79,7 +79,7 @@ class Search:
 
     def first(self, layers: Sequence[Watched], run: Run) -> Blamed | None:
         """``run`` gives the tensors of some of the layers, by name; None where all agree."""
-        for part in self._parts(layers):
+        for part in in_parts(layers, self._bytes):
             found, expected = run(part), self._expected({one.value for one in part})
             for one in part:
                 measured = of_tensor(found[one.name], expected[one.value])
@@ -88,20 +88,9 @@ class Search:
                 self.errors[one.value] = measured.error
         return None
 
-    def _parts(self, layers: Sequence[Watched]) -> Iterator[list[Watched]]:
-        """As many at a time as there is room for."""
-        batch = len(next(iter(self.inputs.values())))
-        part: list[Watched] = []
-        room = ROOM
-        for one in layers:
-            size = 8 * batch * prod(one.value.shape.dims)
-            if part and size > room:
-                yield part
-                part, room = [], ROOM
-            part.append(one)
-            room -= size
-        if part:
-            yield part
+    def _bytes(self, one: Watched) -> int:
+        """Of a layer's tensor as it is found and as it is expected."""
+        return 8 * len(next(iter(self.inputs.values()))) * prod(one.value.shape.dims)
 
     def _expected(self, wanted: set[Value]) -> dict[Value, Array]:
         found: dict[Value, Array] = {}

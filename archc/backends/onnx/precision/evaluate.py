@@ -6,12 +6,13 @@ does not grow with either.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import onnx
 
@@ -26,6 +27,7 @@ ROOM = 512 << 20  # bytes of observed tensors of one sample
 INLINE = 1 << 30  # bytes of a model that are handed over in memory
 
 Sample = Mapping[str, Array]
+_T = TypeVar("_T")
 
 
 def observe(program: Program, tensors: Sequence[str], samples: Iterable[Sample]) -> Iterator[tuple[str, Array]]:
@@ -38,15 +40,20 @@ def observe(program: Program, tensors: Sequence[str], samples: Iterable[Sample])
 
 def portions(program: Program, tensors: Sequence[str]) -> Iterator[list[str]]:
     """The tensors in as few parts as memory allows."""
-    part: list[str] = []
+    return in_parts(tensors, lambda tensor: _bytes(program, tensor))
+
+
+def in_parts(items: Sequence[_T], size: Callable[[_T], int]) -> Iterator[list[_T]]:
+    """The items, in order, in as few parts as ``ROOM`` allows; ``size`` gives the bytes of one."""
+    part: list[_T] = []
     room = ROOM
-    for tensor in tensors:
-        size = _bytes(program, tensor)
-        if part and size > room:
+    for item in items:
+        needed = size(item)
+        if part and needed > room:
             yield part
             part, room = [], ROOM
-        part.append(tensor)
-        room -= size
+        part.append(item)
+        room -= needed
     if part:
         yield part
 
