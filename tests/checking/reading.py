@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from tests.cli.conftest import Outcome
+from tests.support.cli import Outcome
 
 
 class Mistake(NamedTuple):

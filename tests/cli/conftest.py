@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from archc.cli import run
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-Archc = Callable[..., Outcome]
+from tests.support.cli import Archc, archc_by
 
 TINY = """\
 name: tiny
@@ -60,11 +46,4 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def archc(folder: Path, capsys: pytest.CaptureFixture[str]) -> Archc:
     """``archc("summarize", "tiny.yaml:small")``."""
-
-    def call(*args: str | Path) -> Outcome:
-        capsys.readouterr()
-        code = run([str(a) for a in args])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
-
-    return call
+    return archc_by(capsys)
