@@ -45,3 +45,19 @@ def test_compile_time_is_linear_in_the_layers(report: Report, tmp_path: Path) ->
             f"compile {layers:,} layers, best of 5", f"{took * 1000:,.1f} ms", ratio=f"{each[layers]:.4f} ms a layer"
         )
     assert each[10_000] < 1.5 * each[1_000]
+
+
+def test_comparing_is_linear_in_the_layers(report: Report, tmp_path: Path) -> None:
+    """A layer put before all others moves the numbers of all."""
+    each: dict[int, float] = {}
+    for layers in (1_000, 10_000):
+        spec = tmp_path / "long.yaml"
+        text = "name: long\ninput: [4, 4, 4]\nbody:\n  features:\n" + "    - conv(4, 1)\n    - relu\n" * (layers // 2)
+        spec.write_text(text)
+        before = archc.compile(str(spec))
+        spec.write_text(text.replace("features:\n", "features:\n    - tanh\n"))
+        after = archc.compile(str(spec))
+        took = min(seconds(partial(before.diff, after)) for _ in range(3))
+        each[layers] = took / layers
+        report.add(f"diff {layers:,} layers", f"{took:,.1f} ms", ratio=f"{each[layers]:.4f} ms a layer")
+    assert each[10_000] < 2 * each[1_000]

