@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
+import torch
 
 import archc
 from archc.backends.onnx.profiles import PROFILES
@@ -24,8 +26,9 @@ IMAGES = 2
 # `cpu` has the passes of `portable`, and differs in where its weights lie.
 COMPARED = [name for name in PROFILES if name != "cpu"]
 FP16 = 2e-3
-# Where more is rounded, one result after the other. With weights that are exact these are about as far off.
-FP16_MORE = {"efficientnet_b0": 5e-3, "efficientnet_v2_s": 6e-3, "mnasnet0_5": 2.5e-3, "mobilenet_v3_small": 2.5e-3}
+# Deep networks of narrow layers are further off by whatever they are run. PyTorch's own half precision then counts;
+# the two round in other places, and differ from machine to machine.
+AS_PYTORCH = 1.25
 LEAST_SQNR = 18.0  # dB, of int8
 SQNR = {"resnet50": 30.0}
 SLOW = {"alexnet", "alexnet_d2l", "convnext_tiny", "efficientnet_v2_s", "inception_v3", "vgg11_bn", "vgg11_d2l_quarter"}
@@ -36,6 +39,18 @@ def size_of(family: str) -> Size:
     weighted = with_random_weights(archc.compile(family, **FAMILIES[family]))
     shapes = shapes_of(weighted.network.graph)
     return Size(weighted, [IMAGES], [random_samples(shapes, IMAGES, 1)], random_samples(shapes, IMAGES, 0))
+
+
+def error_of_half(size: Size) -> float:
+    """How far PyTorch's module in fp16 is from the one in fp32, as ‖a − b‖/‖b‖, on the same inputs."""
+    module = size.weighted.module().eval().half()
+    off: list[float] = []
+    for case in size.cases:
+        with torch.no_grad():
+            given = module(*(torch.from_numpy(array).half() for array in case.inputs.values()))
+        (wanted,) = case.expected.values()
+        off.append(float(np.linalg.norm(given.float().numpy() - wanted) / np.linalg.norm(wanted)))
+    return max(off)
 
 
 def compared(family: str) -> dict[str, Row]:
@@ -62,7 +77,7 @@ def test_every_profile_gives_what_the_module_does(family: str) -> None:
     errors = {name: row.measured.error for name, row in rows.items() if row.measured is not None}
     assert errors["layers"] == 0, "a layer by itself is what it is in the module"
     assert max(errors["portable"], errors["cuda-fp32"]) <= 1e-5
-    assert errors["cuda-fp16"] <= FP16_MORE.get(family, FP16)
+    assert errors["cuda-fp16"] <= FP16 or errors["cuda-fp16"] <= AS_PYTORCH * error_of_half(size)
     assert rows["cuda-bf16"].device == rows["cuda-fp16"].device == "cpu, simulated"
     int8 = rows["cpu-int8"].measured
     assert int8 is not None
