@@ -121,6 +121,15 @@ def test_folding_is_done_in_float64() -> None:
     assert list(conv.output) == ["y"]
 
 
+def test_a_pass_that_is_asked_for_twice_folds_once() -> None:
+    weights = arrays(perturbed(Residual()))
+    once, twice = (
+        build(residual(), weights=weights, export=Export.of(only=["fold-batch-norm"] * times)) for times in (1, 2)
+    )
+    assert [len(one.changes) for one in twice.applied] == [2, 0]
+    assert once.proto().graph.initializer == twice.proto().graph.initializer
+
+
 def _followed_twice() -> Builder:
     b = Builder("net", [2, 4, 4])
     y = b.add("conv", "conv", 2, 1)

@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archc.backends.onnx.passes.base import Change, PassError, ProgramPass, run_on_program
+from archc.backends.onnx.lower import Layers
+from archc.backends.onnx.passes.base import (
+    Change,
+    LayerPass,
+    PassError,
+    ProgramPass,
+    run_on_layers,
+    run_on_program,
+)
 from archc.backends.onnx.passes.contracts import valid
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
+from tests.support.builder import Builder
 
 X = TensorType(("N", 4))
 
@@ -146,3 +155,23 @@ def test_what_a_pass_requires_is_checked_before_it() -> None:
     with pytest.raises(PassError, match="pass demanding, before it: it is too small"):
         run_on_program(Demanding(), p)
     assert order(p) == ["y"]
+
+
+class Greedy(LayerPass):
+    name = "greedy"
+    summary = "works a layer into the one before it, again and again"
+
+    def run(self, layers: Layers) -> list[Change]:
+        convolution, norm = layers.nodes
+        layers.absorbed = {norm: convolution} if not layers.absorbed else {norm: norm}
+        return []
+
+
+def test_a_layer_is_absorbed_once() -> None:
+    b = Builder("net", [2, 4, 4])
+    b.add("conv", "conv", 2, 1)
+    b.add("bn", "batch_norm")
+    layers = Layers.of(b.graph(), None, seed=0)
+    assert run_on_layers(Greedy(), layers).changes == ()
+    with pytest.raises(PassError, match="pass greedy, after it: `bn` is absorbed once more; `bn` is not there"):
+        run_on_layers(Greedy(), layers)

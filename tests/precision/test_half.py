@@ -208,6 +208,24 @@ def test_weights_that_vanish_among_others_are_told() -> None:
     assert made.value("w").dtype == np.float16
 
 
+@pytest.mark.parametrize(("size", "stays"), [(1e-3, False), (1e-4, False), (1e-6, True), (1e-7, True)])
+def test_filters_that_would_keep_few_digits_stay_in_fp32(size: float, stays: bool) -> None:
+    """Below 6.1e-5 fp16 has ever fewer digits; bf16 has them all."""
+    weight = (size * np.random.default_rng(0).standard_normal((4, 4, 1, 1))).astype(np.float32)
+    for kind in ("fp16", "bf16"):
+        changes = halved(made := program(conv("x", "y"), constants={"w": weight}), kind).changes
+        reasons = [c.what for c in changes if "stays" in c.what]
+        few = "Conv stays in fp32: `w` holds numbers that are too small"
+        assert reasons == [few] * (stays and kind == "fp16")
+        back = made.value("w").astype(np.float64)
+        assert np.linalg.norm(back - weight) <= 2**-8 * np.linalg.norm(weight)
+
+
+def test_keeping_all_in_fp32_is_an_error() -> None:
+    with pytest.raises(RequestError, match="--keep-fp32: nothing is left that fp16 could compute"):
+        halved(program(conv("x", "y"), constants=W), "fp16", "*")
+
+
 def test_infinite_padding_stays_infinite() -> None:
     made = program(conv("x", "a"), node("Pad", "a pads low", "y"),
                    constants={"pads": np.zeros(8, np.int64), "low": -np.inf, **W})  # fmt: skip

@@ -104,6 +104,7 @@ def small() -> Graph:
 
 def test_fp32_is_the_default() -> None:
     assert InOut.parse("fp32") == Export.of().io == FP32_IO
+    assert [InOut.parse(text).text() for text in ("bf16", "fp16,fp16", "fp16,fp32")] == ["bf16", "fp16", "fp16,fp32"]
 
 
 @pytest.mark.parametrize(("text", "message"), [

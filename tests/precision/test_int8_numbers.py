@@ -84,6 +84,14 @@ def test_a_channel_of_zeros() -> None:
     np.testing.assert_array_equal(quantize_weight(weight, scales, 0), [[0, 0, 0], [127, 127, 127]])
 
 
+@pytest.mark.parametrize("size", [1e-6, 1e-7, 1e-8])
+def test_a_channel_of_next_to_nothing_is_as_fine_as_scales_allow(size: float) -> None:
+    weight = np.linspace(-size, size, 9, dtype=np.float32)[None]
+    scales = weight_scales(weight, 0)
+    q = quantize_weight(weight, scales, 0)
+    assert np.abs(q * scales[:, None] - weight).max() <= max(size / 127, 2.0**-30) / 2 * 1.0001
+
+
 def test_sums_of_two_products_fit_into_16_bits_with_weights_of_7() -> None:
     assert 2 * 255 * REDUCED_LIMIT <= np.iinfo(np.int16).max < 2 * 255 * WEIGHT_LIMIT
 

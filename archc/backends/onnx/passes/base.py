@@ -81,7 +81,16 @@ Pass = LayerPass | ProgramPass
 
 
 def run_on_layers(one: LayerPass, layers: Layers) -> Applied:
-    return Applied(one.name, tuple(one.run(layers)))
+    """Run a pass; each layer is worked into another once, and into one that is there. Raises PassError."""
+    before = {**layers.absorbed}
+    changes = one.run(layers)
+    problems = [
+        f"`{node.path}` is absorbed once more" for node, into in before.items() if layers.absorbed[node] != into
+    ]
+    problems += [f"`{into.path}` is not there" for into in layers.absorbed.values() if into in layers.absorbed]
+    if problems:
+        raise PassError(one.name, "after it", problems)
+    return Applied(one.name, tuple(changes))
 
 
 def run_on_program(one: ProgramPass, program: Program) -> Applied:

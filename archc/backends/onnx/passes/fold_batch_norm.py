@@ -29,7 +29,8 @@ class FoldBatchNorm(LayerPass):
     summary = "batch norms, and other ops that scale and shift channels, go into the convolution or linear layer before"
 
     def run(self, layers: Layers) -> list[Change]:
-        found = fold(layers.graph, layers.nodes, layers.values)
+        there = [node for node in layers.nodes if node not in layers.absorbed]
+        found = fold(layers.graph, there, layers.values)
         layers.absorbed.update(found)
         return [Change(node.path, f"{node.op.name} folded into {into.path}") for node, into in found.items()]
 

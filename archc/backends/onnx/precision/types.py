@@ -34,7 +34,7 @@ class InOut(NamedTuple):
 
     def text(self) -> str:
         """What ``parse`` reads as this."""
-        return ",".join(SHORT[dtype] for dtype in self)
+        return ",".join(dict.fromkeys(SHORT[dtype] for dtype in self))
 
 
 FP32_IO = InOut()

@@ -23,6 +23,7 @@ from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.precision.samples import samples_for
 from archc.backends.onnx.precision.types import SHORT
 from archc.backends.onnx.program import Program
+from archc.diagnostics.diagnostic import RequestError
 
 __all__ = ["Bf16", "Fp16", "Half"]
 
@@ -31,8 +32,8 @@ class Half(ProgramPass):
     """Lets what can compute in half precision do so. Inputs and outputs of the model keep their types.
 
     ``keep`` are patterns of layers that stay in fp32. With a ``calibration``, the report says what rounding costs on
-    its samples, prepared by the spec's ``preprocess``. Raises RequestError for a pattern that matches nothing, and
-    where the samples can't be used.
+    its samples, prepared by the spec's ``preprocess``. Raises RequestError for a pattern that matches nothing, where
+    they leave nothing to compute in half precision, and where the samples can't be used.
     """
 
     requires = (single_precision, nothing_quantized)
@@ -55,6 +56,8 @@ class Half(ProgramPass):
         exact = program.copy()
         narrowing = Narrowing(program, self.dtype)
         made = plan(program, self.dtype, self.provider, layers, narrowing)
+        if self.keep and not made.halves:
+            raise RequestError(f"--keep-fp32: nothing is left that {SHORT[self.dtype]} could compute")
         rewriter = Rewriter(program, made, self.dtype, narrowing)
         rewriter.run()
         program.settle()

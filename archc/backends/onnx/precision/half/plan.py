@@ -92,7 +92,7 @@ def _overflow(
 def _unfit(tensor: str, lost: Loss) -> str:
     if lost.largest is not None:
         return f"`{tensor}` holds {lost.largest:.4g}, which is too large"
-    return f"`{tensor}` would vanish"
+    return f"`{tensor}` holds numbers that are too small" if lost.coarse else f"`{tensor}` would vanish"
 
 
 def _apply_table(made: Plan, dtype: str) -> None:

@@ -13,22 +13,25 @@ from archc.backends.onnx.values import Array
 from archc.backends.onnx.wire import dtype_of
 
 ROOM = 1 << 30  # bytes of converted weights held in memory; those beyond are converted again when they are written
+COARSE = 2.0**-8  # of their length, by which filters may be off: 8 times what rounding costs normal numbers at most
 
 
 class Loss(NamedTuple):
     """What becomes of numbers: ``largest`` is the greatest magnitude among those too large; None where none is.
 
-    Of ``size`` numbers, ``vanished`` become 0 that were not.
+    Of ``size`` numbers, ``vanished`` become 0 that were not. ``coarse`` are filters of numbers so small that they keep
+    few digits.
     """
 
     largest: float | None
     vanished: int
     size: int
+    coarse: bool = False
 
     @property
     def fits(self) -> bool:
-        """Whether no number is too large, and not all that there was has vanished."""
-        return self.largest is None and (self.vanished == 0 or self.vanished < self.size)
+        """Whether no number is too large, not all that there was has vanished, and enough is left of filters."""
+        return self.largest is None and (self.vanished == 0 or self.vanished < self.size) and not self.coarse
 
 
 def narrow(array: Array, dtype: str) -> Array:
@@ -43,6 +46,19 @@ def loss(array: Array, half: Array) -> Loss:
     largest = float(np.abs(array[over]).max()) if over.any() else None
     nonzero = np.count_nonzero(array)
     return Loss(largest, int(nonzero - np.count_nonzero(half)), int(nonzero))
+
+
+def coarse(exact: Array, half: Array) -> bool:
+    """Whether ``half`` is far from ``exact``, since its numbers are subnormal, or next to them."""
+    norm = float(np.linalg.norm(exact.ravel().astype(np.float64)))
+    return float(np.linalg.norm((half.astype(np.float64) - exact).ravel())) > COARSE * norm
+
+
+def _may_be_coarse(exact: Array, half: Array) -> bool:
+    """Whether steps between subnormal numbers are large beside these. A sum of squares in fp32 tells it fast."""
+    step = float(np.array(1, np.uint16).view(half.dtype))  # bits count numbers from 0 on
+    squares = float(np.vdot(exact, exact))
+    return bool(squares < exact.size * (step / COARSE) ** 2)
 
 
 # Along which axis of a node's second input the filters lie.
@@ -76,7 +92,8 @@ class Narrowing:
         if name not in self._losses:
             array = self._exact.value(name)
             half = self._narrowed(name, array)
-            self._losses[name] = loss(array, half)
+            small = self._axis(name) is not None and _may_be_coarse(array, half) and coarse(array, half)
+            self._losses[name] = loss(array, half)._replace(coarse=small)
             if half.nbytes <= self._room:
                 self._room -= half.nbytes
                 self._arrays[name] = half
@@ -100,12 +117,16 @@ class Narrowing:
         return (lambda: known) if known is not None else lambda: self._narrowed(name, self._exact.value(name))
 
     def _narrowed(self, name: str, array: Array) -> Array:
-        half, readers = narrow(array, self._dtype), self._exact.consumers(name)
-        axes = {_filter_axis(reader, name) for reader in readers}
-        axis = axes.pop() if len(axes) == 1 else None
-        if axis is None or array.ndim < 2:
+        half, axis, readers = narrow(array, self._dtype), self._axis(name), self._exact.consumers(name)
+        if axis is None:
             return half
         return balance(array, half, axis, self._owed(readers[0], array, axis) if len(readers) == 1 else None)
+
+    def _axis(self, name: str) -> int | None:
+        """Along which axis of an initializer filters lie; None where it has none."""
+        axes = {_filter_axis(reader, name) for reader in self._exact.consumers(name)}
+        found = axes.pop() if len(axes) == 1 else None
+        return found if len(self._exact.initializers[name].shape) > 1 else None
 
     def _owed(self, node: OnnxNode, weight: Array, axis: int) -> Array | None:
         """How much more than they were filters must not sum up to, since the bias is rounded too."""

@@ -49,10 +49,13 @@ class Quantizer:
 
 
 def weight_scales(weight: Array, axis: int, limit: int = WEIGHT_LIMIT) -> Array:
-    """The scale of each channel: its greatest magnitude becomes ``limit``. fp32, as long as ``axis``."""
+    """The scale of each channel: its greatest magnitude becomes ``limit``, less where it is next to nothing.
+
+    fp32, as long as ``axis``.
+    """
     others = tuple(i for i in range(weight.ndim) if i != axis)
     scales = (np.abs(weight).max(axis=others).astype(np.float64) / limit).astype(np.float32)
-    return np.where(scales < SMALLEST_OF_WEIGHTS, np.float32(1), scales)
+    return np.where(scales > 0, np.maximum(scales, np.float32(SMALLEST_OF_WEIGHTS)), np.float32(1))
 
 
 def room_for_bias(scales: Array, bias: Array, input_scale: np.float32) -> Array:
