@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -32,8 +33,29 @@ COMMANDS = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """What reads our output has gone."""
+
+
+@contextmanager
+def _watched() -> Generator[None, None, None]:
+    """A broken pipe as an exception of ours: click would end the process with 1, as if a check had failed."""
+    try:
+        yield
+    except BrokenPipeError as e:
+        raise _ReaderGoneError from e
+
+
 class Commands(click.Group):
     """Imports a command when it is wanted."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _watched():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _watched():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -74,7 +96,16 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code."""
+    """Run the command line; gives the exit code, 141 where what reads our output has gone."""
+    _open_streams()
+    try:
+        return _run(args)
+    except (BrokenPipeError, _ReaderGoneError):
+        _silence()
+        return BROKEN_PIPE
+
+
+def _run(args: Sequence[str] | None) -> int:
     try:
         code = group.main(args, prog_name="archc", standalone_mode=False) or 0
         sys.stdout.flush()
@@ -89,13 +120,26 @@ def run(args: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # What reads our output has gone. Python would complain again when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except (BrokenPipeError, _ReaderGoneError):
+        raise
     except Exception as e:
         message = explain(e)
         if message is None:
             raise
         click.echo(message, err=True, color=True)
         return code_of(e)
+
+
+def _open_streams() -> None:
+    """Where the caller closed stdout or stderr, Python has None for it, and what is written goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+def _silence() -> None:
+    """Send what is not written yet nowhere: Python would complain again when it flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            os.dup2(nowhere, stream.fileno())

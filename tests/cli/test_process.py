@@ -79,6 +79,25 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert ran.stdout.startswith("path,") and ran.stderr == ""
 
 
+@pytest.mark.parametrize("args", [["--help"], ["list"], ["summarize", "resnet18", "--format", "json"], ["nothing"]])
+def test_a_reader_that_is_not_there_ends_it_quietly(args: list[str], tmp_path: Path) -> None:
+    """As the shell says of a process that SIGPIPE ended; 1 would be a check that failed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "archc", *args]
+    err = writing if args == ["nothing"] else subprocess.PIPE
+    ran = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, stdout=writing, stderr=err, timeout=120)
+    os.close(writing)
+    assert ran.returncode == 141
+    assert not ran.stderr
+
+
+@pytest.mark.parametrize(("args", "code"), [(["list"], 0), (["doctor", "--device", "cpu"], 0), (["nothing"], 2)])
+def test_it_runs_where_its_output_is_closed(args: list[str], code: int, tmp_path: Path) -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "archc", *args]
+    assert subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, timeout=120, check=False).returncode == code
+
+
 def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "vgg19.onnx").write_text("old")
 
