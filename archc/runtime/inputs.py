@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from archc.runtime.ort import TensorInfo
     from archc.runtime.session import Session
+
+_T = TypeVar("_T")
 
 MAPPED = 64 << 20  # bytes of a .npy that is not read as a whole, but sample by sample
 ARRAYS = frozenset((".npy", ".npz"))
@@ -71,16 +73,19 @@ class Inputs:
 
         return (Sample(f"random {i}", arrays()) for i in range(count))
 
-    def files(self, paths: Sequence[Path]) -> Iterator[Item]:
-        """What the files hold, and the images in the folders. Raises ModelError for what could never be used."""
+    def files(self, paths: Sequence[Path], limit: int | None = None) -> Iterator[Item]:
+        """What the files hold, and the images in the folders; of an array at most ``limit`` entries, spread over it.
+
+        Raises ModelError for what could never be used.
+        """
         found = [file for path in paths for file in _files(path)]
         image = self.image() if any(file.suffix.lower() not in ARRAYS for file in found) else None
-        return (item for file in found for item in self._items(file, image))
+        return (item for file in found for item in self._items(file, image, limit))
 
-    def _items(self, file: Path, image: Image | None) -> Iterator[Item]:
+    def _items(self, file: Path, image: Image | None, limit: int | None) -> Iterator[Item]:
         try:
             if image is None or file.suffix.lower() in ARRAYS:
-                yield from self._arrays(file)
+                yield from self._arrays(file, limit)
             else:
                 yield Sample(str(file), image(file))
         except ModelError as e:
@@ -124,15 +129,18 @@ class Inputs:
             raise ModelError("the model's metadata `preprocess` is no mapping", "--preprocess says it anew")
         return cast(dict[str, Any], of_input)
 
-    def _arrays(self, path: Path) -> Iterator[Sample]:
+    def _arrays(self, path: Path, limit: int | None) -> Iterator[Sample]:
         """A sample for each entry of the batch."""
-        arrays = {name: _typed(name, a, self._inputs[name]) for name, a in self._named(_load(path)).items()}
+        arrays = self._named(_load(path))
+        types = {name: _type(name, a, self._inputs[name]) for name, a in arrays.items()}
         counts = {name: len(array) for name, array in arrays.items()}
         if len(set(counts.values())) > 1:
             raise ModelError(f"its arrays are batches of different sizes: {counts}")
         count = next(iter(counts.values()))
-        for i in range(count):
-            yield Sample(f"{path}[{i}]" if count > 1 else str(path), {name: a[i] for name, a in arrays.items()})
+        for i in spread(range(count), limit):
+            # Each by itself: a file that is mapped into memory may be larger than that.
+            one = {name: a[i].astype(types[name], copy=False) for name, a in arrays.items()}
+            yield Sample(f"{path}[{i}]" if count > 1 else str(path), one)
 
     def _named(self, loaded: Any) -> dict[str, NDArray[Any]]:
         """By input, with a batch in front."""
@@ -145,6 +153,12 @@ class Inputs:
             raise ModelError(f"it holds {listed([*given])}, and the model takes {listed([*self._inputs])}")
         ranks = {name: len(info.shape) for name, info in self._inputs.items()}
         return {name: array[None] if array.ndim == ranks[name] - 1 else array for name, array in given.items()}
+
+
+def spread(items: Sequence[_T], limit: int | None) -> list[_T]:
+    """At most so many, evenly over all there are; None: all."""
+    count = len(items) if limit is None else min(limit, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def takes_images(info: TensorInfo, metadata: Mapping[str, str]) -> bool:
@@ -194,15 +208,15 @@ def _load(path: Path) -> Any:
         raise ModelError(f"is no array that can be read: {e}") from e
 
 
-def _typed(name: str, array: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
-    """The array in the input's type, where that takes numbers of its kind. Raises ModelError."""
+def _type(name: str, array: NDArray[Any], info: TensorInfo) -> str:
+    """The type in which the input takes the array, where it takes numbers of its kind. Raises ModelError."""
     wanted = "float32" if info.dtype == BFLOAT16 else info.dtype
     if array.ndim != len(info.shape):
         shape = shape_text(tuple(array.shape))
         raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and the array is {shape}")
     if array.dtype.kind != np.dtype(wanted).kind:
         raise ModelError(f"input `{name}` takes {info.dtype}, and the array is {array.dtype}")
-    return array.astype(wanted, copy=False)
+    return wanted
 
 
 def _cast(array: NDArray[np.float32], dtype: str) -> NDArray[Any]:

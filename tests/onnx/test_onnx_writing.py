@@ -16,6 +16,7 @@ from archc.backends.onnx.wire import Initializer
 from archc.files import WriteError
 from tests.onnx.networks import residual
 from tests.onnx.test_onnx_model import image, run
+from tests.support.builder import Builder
 
 DATA = re.compile(r"net\.onnx\.[0-9a-f]{8}\.data")
 
@@ -52,6 +53,15 @@ def test_external_data(tmp_path: Path) -> None:
     assert all(int(p["offset"]) % 4096 == 0 and p["location"] == report.files[1].name for p in places)
     x = image(2, 3, 12, 10)
     np.testing.assert_array_equal(run(report.path, x=x)["logits"], run(inside.path, x=x)["logits"])
+
+
+def test_weights_that_all_stay_in_the_model_get_no_file(tmp_path: Path) -> None:
+    """Shape inference may need small ones; a file for none of them would be empty."""
+    b = Builder("net", [2, 4, 4])
+    b.add("conv", "conv", 3, 1)
+    report = save(b.graph(), tmp_path / "net.onnx", external_data_from=0)
+    assert report.files == (report.path,)
+    assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
 
 
 def test_external_from_the_size_asked_for() -> None:

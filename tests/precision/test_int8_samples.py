@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,23 @@ from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.precision import samples as module
 from archc.backends.onnx.precision.samples import Samples
+from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError
 from archc.runtime import inputs
 from archc.runtime.session import open_session
 from tests.passes.nets import Array, Net, model_of
+from tests.precision.integers import quantized
 
 SAID = {"mean": 0.5, "std": 0.25, "color": "rgb"}
 
 
-def samples(source: Path | str, limit: int = 128, said: dict[str, Any] | None = None) -> Samples:
+def conv() -> Program:
     net = Net(3, 4, 4)
-    program = net.program(net.conv("conv", "x", 2, 1, of=3))
-    session = open_session(model_of(program, "net").proto().SerializeToString())
+    return net.program(net.conv("conv", "x", 2, 1, of=3))
+
+
+def samples(source: Path | str, limit: int = 128, said: dict[str, Any] | None = None) -> Samples:
+    session = open_session(model_of(conv(), "net").proto().SerializeToString())
     return Samples(Calibration(str(source), limit=limit), session, SAID if said is None else said)
 
 
@@ -164,3 +170,45 @@ def test_a_large_file_is_read_sample_by_sample(
             arrays(samples(tmp_path / "x.npy"))
         return
     np.testing.assert_array_equal(np.concatenate(arrays(samples(tmp_path / "x.npy"))), x)
+
+
+def test_samples_without_content_are_told(tmp_path: Path) -> None:
+    for i in range(3):
+        image(tmp_path / f"{i}.png", i)
+    made = samples(f"folder:{tmp_path}")
+    arrays(made)
+    assert made.flat == ("x",)
+    np.save(tmp_path / "x.npy", np.arange(96, dtype=np.float32).reshape(2, 3, 4, 4))
+    made = samples(tmp_path / "x.npy")
+    arrays(made)
+    assert made.flat == ()
+    np.save(tmp_path / "x.npy", np.zeros((2, 3, 4, 4), np.float32))
+    report = quantized(conv(), tmp_path, np.zeros((2, 3, 4, 4), np.float32))
+    assert report.lines()[-1] == "warning: `x` is one number throughout in every sample, as no image is"
+
+
+def test_what_is_said_of_calibration_asks_for_the_same_again() -> None:
+    for profile in ("cuda-fp16", "cpu-int8"):
+        export = Export.of(profile, calibrate="folder:a/photos")
+        assert export.arguments == {"profile": profile, "calibrate": "photos"}
+        assert Export.of(profile, calibrate="photos").arguments == export.arguments
+    chosen: dict[str, Any] = {
+        "calibrate": "random",
+        "calibrate_method": "mse",
+        "calibrate_limit": 3,
+        "reduce_range": True,
+    }
+    assert Export.of("cpu-int8", **chosen).arguments == {"profile": "cpu-int8", **chosen}
+
+
+def test_of_a_large_array_only_what_is_taken_is_read(tmp_path: Path) -> None:
+    """6 GiB of float64, all of it a hole in the file but the entry in the middle."""
+    shape = (1 << 24, 3, 4, 4)
+    file = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, shape)
+    file[1 << 23] = np.arange(48).reshape(3, 4, 4)
+    del file
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    first, second = arrays(samples(tmp_path / "x.npy", 2))
+    assert not first.any()
+    np.testing.assert_array_equal(second[0].ravel(), np.arange(48, dtype=np.float32))
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB

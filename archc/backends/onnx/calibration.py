@@ -10,7 +10,7 @@ from typing import Any
 from archc.diagnostics.diagnostic import RequestError
 from archc.diagnostics.errors.suggest import did_you_mean
 
-METHODS = ("minmax", "entropy", "percentile", "mse")
+METHODS = ("minmax", "entropy", "percentile", "mse")  # the first is the default
 LIMIT = 128  # samples
 RANDOM = "random"
 FOLDER = "folder:"
@@ -27,7 +27,7 @@ class Calibration:
     """
 
     source: str
-    method: str = "minmax"
+    method: str = METHODS[0]
     limit: int = LIMIT
     reduce_range: bool = False
 
@@ -57,8 +57,8 @@ class Calibration:
         path = self.path
         return {
             "calibrate": self.source if path is None else path.resolve().name,
-            "calibrate_method": self.method,
-            "calibrate_limit": self.limit,
+            "calibrate_method": self.method if self.method != METHODS[0] else None,
+            "calibrate_limit": self.limit if self.limit != LIMIT else None,
             "reduce_range": self.reduce_range or None,
         }
 

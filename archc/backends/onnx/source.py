@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from archc.backends.onnx.calibration import path_of
 from archc.backends.onnx.model import model_of
 from archc.backends.onnx.program import OnnxNode, Program, TensorType
 from archc.diagnostics.diagnostic import RequestError
-from archc.runtime.inputs import Inputs, Item, Sample, images_in
+from archc.runtime.inputs import Inputs, Item, Sample, images_in, spread
 from archc.runtime.session import Session, open_session
 
-_T = TypeVar("_T")
 _OPSET = 18  # any that has Identity
 
 
@@ -55,19 +54,14 @@ class Source:
     def items(self, inputs: Inputs, limit: int) -> Iterator[Item]:
         """At most ``limit`` samples, spread evenly over it: folders are often sorted by class. Raises ModelError."""
         if self.path.is_dir():
-            return inputs.files(_spread(images_in(self.path), limit))
-        return iter(_spread(list(inputs.files([self.path])), limit))
+            return inputs.files(spread(images_in(self.path), limit))
+        return inputs.files([self.path], limit)
 
     def check_finite(self, sample: Sample) -> None:
         """Raises RequestError where it holds anything but numbers."""
         for name, array in sample.arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise self.error(f"`{name}` of {sample.name} holds what is infinite or no number")
-
-
-def _spread(items: Sequence[_T], limit: int) -> list[_T]:
-    count = min(limit, len(items))
-    return [items[i * len(items) // count] for i in range(count)]
 
 
 def inputs_alone(types: Mapping[str, TensorType]) -> Session:

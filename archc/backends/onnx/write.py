@@ -12,7 +12,7 @@ from typing import BinaryIO
 import onnx
 from google.protobuf.message import DecodeError
 
-from archc.backends.onnx.wire import Location, Model
+from archc.backends.onnx.wire import Initializer, Location, Model
 from archc.files import aside, writing
 
 PROTO_LIMIT = (1 << 31) - 1  # bytes of a serialised proto
@@ -23,7 +23,11 @@ SMALLEST = 1024  # bytes; smaller tensors, which shape inference may need, stay 
 def is_external(model: Model, external_data_from: int | None) -> bool:
     """Whether the weights go into a file of their own: above a proto's limit always, and from the size asked for."""
     wanted = external_data_from is not None and model.weight_bytes >= external_data_from
-    return wanted or model.size() > PROTO_LIMIT
+    return (wanted and any(map(_goes_beside, model.initializers))) or model.size() > PROTO_LIMIT
+
+
+def _goes_beside(initializer: Initializer) -> bool:
+    return initializer.nbytes >= SMALLEST
 
 
 def write(model: Model, path: Path, external_data_from: int | None = None) -> tuple[Path, ...]:
@@ -74,7 +78,7 @@ def _stream_tensors(model: Model, stream: BinaryIO) -> tuple[str, dict[str, tupl
     hash, offset = hashlib.sha256(), 0
     places: dict[str, tuple[int, int]] = {}
     for initializer in model.initializers:
-        if initializer.nbytes < SMALLEST:
+        if not _goes_beside(initializer):
             continue
         padding = bytes(-offset % ALIGNMENT)
         for chunk in (padding, initializer.data()):

@@ -27,7 +27,8 @@ class Samples:
     """What a calibration names, each sample as a batch of 1; may be gone through again.
 
     ``session`` has the network's inputs, ``preprocess`` is the spec's. After going through, ``refused`` says of which
-    images nothing could be made, and why. Raises RequestError where nothing is left, or it does not fit the network.
+    images nothing could be made, and why; ``flat`` tells inputs without any content. Raises RequestError where nothing
+    is left, or it does not fit the network.
     """
 
     calibration: Calibration
@@ -35,6 +36,7 @@ class Samples:
     preprocess: Mapping[str, Any]
     seed: int = 0
     refused: list[Refused] = field(default_factory=list[Refused])
+    _varied: set[str] = field(default_factory=set[str])
 
     def __iter__(self) -> Iterator[Sample]:
         return iter(self._held) if self._held is not None else self._read()
@@ -53,6 +55,11 @@ class Samples:
             why = "; ".join(f"{one.name}: {one.why}" for one in self.refused[:3]) or "it is empty"
             raise self._source.error(f"nothing in it can be used: {why}", HINT)
         return found
+
+    @property
+    def flat(self) -> tuple[str, ...]:
+        """The inputs that are one number throughout in every sample, as no image is."""
+        return tuple(name for name in self.session.inputs if name not in self._varied)
 
     @property
     def _source(self) -> Source:
@@ -75,6 +82,8 @@ class Samples:
             if any(isinstance(size, int) and size != n for size, n in zip(declared, array.shape, strict=True)):
                 found = shape_text(array.shape)
                 raise self._source.error(f"{sample.name} is {found}, and `{name}` is {shape_text(declared)}")
+            if name not in self._varied and (array.size < 2 or array.min() != array.max()):
+                self._varied.add(name)
         self._source.check_finite(sample)
         return {name: np.ascontiguousarray(array[None]) for name, array in sample.arrays.items()}
 

@@ -25,10 +25,12 @@ def losses(errors: ErrorReport) -> list[str]:
     return [*map(_output, errors.outputs), *layers]
 
 
-def remarks(calibration: Calibration, refused: Sequence[Refused], on_random: str) -> Iterator[str]:
+def remarks(calibration: Calibration, refused: Sequence[Refused], flat: Sequence[str], on_random: str) -> Iterator[str]:
     """What is to be known of the samples; ``on_random`` is said where they are random numbers."""
     if calibration.source == RANDOM:
         yield on_random
+    for name in flat:
+        yield f"warning: `{name}` is one number throughout in every sample, as no image is"
     if refused:
         yield f"{len(refused)} of the images could not be used: {refused[0].name}: {refused[0].why}"
 

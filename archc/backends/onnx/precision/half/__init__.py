@@ -82,7 +82,8 @@ class Half(ProgramPass):
         if self.calibration is None:
             return None
         samples = samples_for(self.calibration, exact, self.preprocess)
-        return Measured(self.calibration, compare(exact, program, samples), tuple(samples.refused))
+        errors = compare(exact, program, samples)
+        return Measured(self.calibration, errors, tuple(samples.refused), samples.flat)
 
 
 def _singles(made: Plan) -> list[Change]:

@@ -20,6 +20,7 @@ class Measured:
     calibration: Calibration
     errors: ErrorReport
     refused: tuple[Refused, ...] = ()
+    flat: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,4 @@ class HalfReport:
         nodes = f"{self.halves} nodes in {self.kind}, {self.singles} in fp32"
         yield f"{self.kind}, simulated, against fp32 on {samples}: {nodes}"
         yield from shown.losses(measured.errors)
-        yield from shown.remarks(measured.calibration, measured.refused, ON_RANDOM)
+        yield from shown.remarks(measured.calibration, measured.refused, measured.flat, ON_RANDOM)

@@ -57,7 +57,8 @@ class QuantizeInt8(ProgramPass):
         fp32 = dict.fromkeys(node.layer for node in program.nodes if node.layer not in integers)
         changes = [Change(node.layer, f"{node.op_type} in 8 bits") for node in made.nodes]
         errors = quantize(made, samples, self.calibration)
-        self.report = Int8Report(self.calibration, errors, len(integers), tuple(fp32), tuple(samples.refused))
+        told = tuple(samples.refused), samples.flat
+        self.report = Int8Report(self.calibration, errors, len(integers), tuple(fp32), *told)
         return changes
 
 

@@ -16,17 +16,19 @@ ON_RANDOM = f"calibrated on RANDOM numbers, whose ranges are not those of images
 
 @dataclass(frozen=True)
 class Int8Report:
-    """``integers`` layers compute in 8 bits, those of ``fp32`` do not; ``refused`` images could not be used."""
+    """``integers`` layers compute in 8 bits, those of ``fp32`` do not; ``refused`` images could not be used,
+    and the inputs ``flat`` have no content in any sample."""
 
     calibration: Calibration
     errors: ErrorReport
     integers: int
     fp32: tuple[str, ...]
     refused: tuple[Refused, ...] = ()
+    flat: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """For people."""
-        remarks = shown.remarks(self.calibration, self.refused, ON_RANDOM)
+        remarks = shown.remarks(self.calibration, self.refused, self.flat, ON_RANDOM)
         return [*self._heading(), *shown.losses(self.errors), *remarks]
 
     def _heading(self) -> Iterator[str]:
