@@ -275,3 +275,18 @@ def test_a_resize_between_integers(given: str, mode: str, tmp_path: Path) -> Non
     loss.see(run(before, feeds)["after"], run(program, feeds, optimised=True)["after"])
     assert loss.sqnr > 30
     assert (kernels(program)["DequantizeLinear"] > 1) == (mode == "linear"), "nearest moves bytes"
+
+
+def test_a_resize_to_sizes_that_no_scale_makes_for_sure(tmp_path: Path) -> None:
+    """5 × fp32's 9/5 is 9 to onnxruntime's kernel, and 8 to onnx, which then finds that the maps do not fit."""
+    net = Net(3, 9, 9)
+    y = net.conv("before", "x", 4, 3, of=3, pad=1, stride=2)
+    y = net.node("Resize", "up", y, "", "", net.weight("sizes", [9, 9], "int64"), mode="nearest", axes=[2, 3])
+    program = net.program(net.node("Concat", "both", y, "x", axis=1))
+    before = program.copy()
+    quantized(program, tmp_path)
+    feeds = feeds_of(program, 2)
+    for optimised in (False, True):
+        loss = Loss()
+        loss.see(run(before, feeds)["both"], run(program, feeds, optimised=optimised)["both"])
+        assert loss.sqnr > 30

@@ -34,12 +34,17 @@ def name_all_sizes(program: Program) -> None:
 
 
 def _factors(before: Sequence[int | str], after: Array) -> Array | None:
-    """The scales that sizes come down to, computed as onnxruntime does; None where they would give other sizes."""
+    """The scales that sizes come down to, computed as onnxruntime does; None where they would give other sizes.
+
+    Its kernel multiplies in fp32, and onnx, where it infers shapes, in float64: 5 × 9/5 is 9 in one and less in the
+    other.
+    """
     if not all(isinstance(size, int) for size in before):
         return None
     sizes = np.array(before, np.float32)
     factors = after.astype(np.float32) / sizes
-    return factors if np.array_equal((sizes * factors).astype(np.int64), after) else None
+    products = sizes * factors, sizes * factors.astype(np.float64)
+    return factors if all(np.array_equal(made.astype(np.int64), after) for made in products) else None
 
 
 def _sizes(program: Program, node: OnnxNode, sizes: str, ahead: int) -> str:
