@@ -22,6 +22,7 @@ from archc.cli.options import (
 )  # fmt: skip
 from archc.cli.progress import say
 from archc.runtime.devices import CPU, DEVICES
+from archc.runtime.settings import MOST_THREADS
 
 if TYPE_CHECKING:
     from archc.measurement.bench import Plan
@@ -41,7 +42,9 @@ RIVALS = ("torch", "torch-compile", "torch-export", "openvino")
 @click.argument("what", metavar="SPEC|MODEL")
 @click.option("--device", type=click.Choice(DEVICES), default=CPU, show_default=True)
 @click.option("--batch", "batch_sizes", callback=batches, default="1", show_default=True, metavar="A,B,…")
-@click.option("--threads", type=click.IntRange(min=1), help="Of the CPU, for every runner; else its physical cores.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), help="Of the CPU, for every runner; else its physical cores."
+)
 @click.option(
     "--against", multiple=True, type=click.Choice(RIVALS), help="Compare with it in the same run; may be repeated."
 )

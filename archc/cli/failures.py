@@ -16,6 +16,7 @@ FAILED_CHECK, BAD_INPUT, NO_DEVICE, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
 EXTRAS = {
     "numpy": "onnx",
     "onnx": "onnx",
+    "ml_dtypes": "onnx",
     "PIL": "runtime",
     "onnxruntime": "runtime",
     "safetensors": "onnx",
@@ -39,11 +40,21 @@ def explain(error: Exception) -> str | None:
         return "\n".join([*lines, *([f"help: {steps}"] if steps else [])])
     if isinstance(error, RequestError | ModelError):
         return "\n".join([f"error: {error.message}", *([f"help: {error.hint}"] if error.hint else [])])
-    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
-        return f"error: this needs {error.name}, which is not installed: pip install 'archc[{extra}]'"
+    if isinstance(error, ImportError):
+        return _missing(error)
     if isinstance(error, WriteError):
         return f"error: {error}"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"error: {where}{error.strerror or error}"
     return None
+
+
+def _missing(error: ImportError) -> str | None:
+    """Of a library of others that is not there, or that can't be loaded; None for anything else."""
+    library = (error.name or "").partition(".")[0]
+    if library not in EXTRAS:
+        return None
+    if isinstance(error, ModuleNotFoundError):
+        return f"error: this needs {error.name}, which is not installed: pip install 'archc[{EXTRAS[library]}]'"
+    return f"error: {library} is installed, and can't be imported: {error}"

@@ -14,7 +14,7 @@ from archc.cli.failures import BAD_INPUT
 from archc.cli.options import model_input_option, sizes_of
 from archc.display.numbers import count
 from archc.runtime.devices import CPU, DEVICES
-from archc.runtime.settings import Settings
+from archc.runtime.settings import MOST_THREADS, Settings
 
 if TYPE_CHECKING:
     from archc.runtime.inputs import Inputs, Item, Refused
@@ -40,7 +40,9 @@ IMAGENET = "imagenet"
     "'{resize: 256, mean: [0.5, 0.5, 0.5], std: 0.5}'.",
 )  # fmt: skip
 @model_input_option
-@click.option("--threads", type=click.IntRange(min=1), help="Threads within an op; default: as many as cores.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), help="Threads within an op; default: as many as cores."
+)
 @click.option("--no-profile", is_flag=True, help="Leave the settings that `archc tune` wrote beside MODEL aside.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="OUT.npz", help="Write the raw outputs too.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

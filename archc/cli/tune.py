@@ -10,6 +10,7 @@ import click
 from archc.cli.options import model_input_option, sizes_of
 from archc.cli.progress import say
 from archc.runtime.devices import CPU, DEVICES
+from archc.runtime.settings import MOST_THREADS
 
 
 @click.command(name="tune")
@@ -17,7 +18,9 @@ from archc.runtime.devices import CPU, DEVICES
 @click.option("--device", type=click.Choice(DEVICES), default=CPU, show_default=True)
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="That it is tuned for.")
 @model_input_option
-@click.option("--threads", type=click.IntRange(min=1), help="Keep to this number of threads; else it is tuned too.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), help="Keep to this number of threads; else it is tuned too."
+)
 @click.option("--allow-tf32", is_flag=True, help="Try TF32 on CUDA: it is faster for fp32 models, and less exact.")
 @click.option("--rounds", type=click.IntRange(min=8), default=30, show_default=True, help="For each option.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -7,6 +7,7 @@ would replay on the old one, so inputs are copied into buffers of ours, and ther
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from archc.runtime.devices import CPU
@@ -21,13 +22,15 @@ class Replays:
     def __init__(self, raw: Any, device: str, device_id: int = 0) -> None:
         self._raw, self._device, self._device_id = raw, device, device_id
         self._known: dict[tuple[tuple[int, ...], ...], _Replay] = {}
+        self._lock = Lock()  # onnxruntime's sessions take several threads at once; our buffers hold one run's numbers
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
         """OrtValues in the CPU's memory to OrtValues there, in the order of the session's outputs."""
         shapes = tuple(tuple(given[arg.name].shape()) for arg in self._raw.get_inputs())
-        if shapes not in self._known:
-            self._known[shapes] = self._capture(given, len(self._known) + 1)
-        return self._known[shapes].run(given)
+        with self._lock:
+            if shapes not in self._known:
+                self._known[shapes] = self._capture(given, len(self._known) + 1)
+            return self._known[shapes].run(given)
 
     def _capture(self, given: Mapping[str, Any], number: int) -> _Replay:
         """Buffers for inputs, and for outputs as large as a run without a graph says they are."""

@@ -90,7 +90,7 @@ def _software(environment: Environment) -> Iterator[Check]:
     yield Check("Python", "ok", f"{platform.python_version()}, {system}, {count(cores(), 'core')}")
     package = environment.package
     if package is None:
-        yield Check("onnxruntime", "problem", "not installed")
+        yield Check("onnxruntime", "problem", environment.package_problem)
         return
     built = f"built for CUDA {package.cuda}" if package.cuda else "built without CUDA"
     wheel = ", ".join(f"{name} {version}" for name, version in environment.wheels.items())

@@ -6,7 +6,7 @@ import ctypes
 import platform
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -37,13 +37,14 @@ class Package:
 
 @dataclass(frozen=True)
 class Environment:
-    """What there is. ``package`` is None without onnxruntime; ``driver`` is what ``driver_problem`` says otherwise."""
+    """What there is. ``package`` is None without onnxruntime, for ``package_problem``, as ``driver`` has its own."""
 
     wheels: Mapping[str, str]
     package: Package | None
     libraries: tuple[Library, ...]
     driver: Driver | None
     driver_problem: str | None = None
+    package_problem: str = "not installed"
 
     @property
     def conflict(self) -> str | None:
@@ -66,7 +67,7 @@ class Environment:
         """What CUDA lacks here, a line each; none where it can be tried."""
         found: list[str] = []
         if self.package is None:
-            found.append("onnxruntime: not installed")
+            found.append(f"onnxruntime: {self.package_problem}")
         elif self.package.provider is None:
             found.append(f"onnxruntime: {self._named()} {self.package.version} has no CUDA provider")
         if self.driver_problem:
@@ -131,8 +132,10 @@ def environment() -> Environment:
     """That of this machine, looked at once."""
     try:
         from archc.runtime import ort
-    except ImportError:
-        return inspect(None, lambda: None)
+    except ImportError as e:
+        found = inspect(None, lambda: None)
+        gone = isinstance(e, ModuleNotFoundError) and e.name == "onnxruntime"
+        return found if gone else replace(found, package_problem=f"can't be imported: {e}")
     return inspect(ort.package(), ort.preload)
 
 

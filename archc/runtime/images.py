@@ -41,6 +41,10 @@ class ImageError(ModelError):
     """A file is no image, or a broken one."""
 
 
+class _UnfitError(Exception):
+    """An image that is not broken, and is of no use."""
+
+
 @dataclass(frozen=True)
 class Preprocess:
     """How pixels become an input of ``size`` (height, width).
@@ -143,7 +147,7 @@ def pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
 def _check_sides(width: int, height: int) -> None:
     """A shorter side is scaled to some hundred pixels, and the longer with it: a kilobyte of PNG can ask for 16 GiB."""
     if max(width, height) > NARROWEST * min(width, height):
-        raise ValueError(f"one of its sides is more than {NARROWEST} times as long as the other")
+        raise _UnfitError(f"has sides of which one is more than {NARROWEST} times as long as the other")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -153,7 +157,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise ValueError(f"images of 32 bits a channel (mode {image.mode}) have no range of values that is known")
+        raise _UnfitError(f"has 32 bits a channel (mode {image.mode}), whose range of values is not known")
     return image
 
 
@@ -162,6 +166,7 @@ def _reason(error: Exception) -> str:
 
 
 _REASONS: dict[type[Exception], Callable[[Exception], str]] = {
+    _UnfitError: str,
     FileNotFoundError: lambda _: "there is no such file",
     IsADirectoryError: lambda _: "is a folder",
     PermissionError: lambda _: "permission denied",

@@ -14,7 +14,7 @@ import numpy as np
 from archc.display.names import listed
 from archc.runtime.errors import ModelError
 from archc.runtime.metadata import embedded
-from archc.runtime.sizes import Sizes, shape_text, size_of, sizes_by_input
+from archc.runtime.sizes import Sizes, fits, shape_text, size_of, sizes_by_input
 from archc.runtime.tensors import BFLOAT16, random_array
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ class Inputs:
         counts = {name: len(array) for name, array in arrays.items()}
         if len(set(counts.values())) > 1:
             raise ModelError(f"its arrays are batches of different sizes: {counts}")
-        count = next(iter(counts.values()))
+        if not (count := next(iter(counts.values()))):
+            raise ModelError("it holds a batch of none")
         for i in spread(range(count), limit):
             # Each by itself: a file that is mapped into memory may be larger than that.
             one = {name: a[i].astype(types[name], copy=False) for name, a in arrays.items()}
@@ -211,7 +212,7 @@ def _load(path: Path) -> Any:
 def _type(name: str, array: NDArray[Any], info: TensorInfo) -> str:
     """The type in which the input takes the array, where it takes numbers of its kind. Raises ModelError."""
     wanted = "float32" if info.dtype == BFLOAT16 else info.dtype
-    if array.ndim != len(info.shape):
+    if array.ndim != len(info.shape) or not fits(array.shape[1:], info.shape[1:]):
         shape = shape_text(tuple(array.shape))
         raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and the array is {shape}")
     if array.dtype.kind != np.dtype(wanted).kind:

@@ -61,18 +61,27 @@ class Classes:
         return cls(labels, [] if chosen else scores, chosen)
 
     def guesses(self, outputs: Mapping[str, NDArray[Any]], top: int) -> dict[str, list[Guess]]:
-        """Output → the ``top`` best classes of one sample, the best first."""
-        if self._chosen:
-            scores, classes = (outputs[name] for name in self._chosen)
-            names = next(iter(self._labels.values()), ())
-            pairs = zip(classes.ravel().tolist(), scores.ravel().tolist(), strict=True)
-            return {self._chosen[0]: [_guess(index, score, names) for index, score in list(pairs)[:top]]}
-        return {name: best(outputs[name], top, self._labels.get(name, ())) for name in self._scores}
+        """Output → the ``top`` best classes of one sample, the best first; without scores of which none is the best."""
+        told = self.told(outputs)
+        if not self._chosen:
+            return {name: best(outputs[name], top, self._labels.get(name, ())) for name in self._scores if name in told}
+        if not told:
+            return {}
+        scores, classes = (outputs[name] for name in self._chosen)
+        names = next(iter(self._labels.values()), ())
+        pairs = zip(classes.ravel().tolist(), scores.ravel().tolist(), strict=True)
+        return {self._chosen[0]: [_guess(index, score, names) for index, score in list(pairs)[:top]]}
 
     @property
     def read(self) -> frozenset[str]:
-        """The outputs that ``guesses`` tells of."""
+        """The outputs that ``guesses`` tells of, where they are numbers."""
         return frozenset(self._chosen or self._scores)
+
+    def told(self, outputs: Mapping[str, NDArray[Any]]) -> frozenset[str]:
+        """Those that it tells of for these outputs of one sample."""
+        if self._chosen:
+            return self.read if _ranked(outputs[self._chosen[0]]) else frozenset()
+        return frozenset(name for name in self._scores if _ranked(outputs[name]))
 
 
 def best(scores: NDArray[Any], top: int, names: Sequence[str] = ()) -> list[Guess]:
@@ -137,6 +146,11 @@ def _chosen(outputs: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> t
 def _classes(info: TensorInfo) -> bool:
     """Whether an output is batch × classes; one number is no choice between classes."""
     return len(info.shape) == 2 and info.shape[1] not in (None, 0, 1)
+
+
+def _ranked(scores: NDArray[Any]) -> bool:
+    """Whether one of the scores is the best: with a NaN, an infinite one, or −∞ alone, none is."""
+    return bool(np.isfinite(scores.astype(np.float64).max(initial=-np.inf)))
 
 
 def _check_count(name: str, info: TensorInfo, labels: Sequence[str] | None) -> None:

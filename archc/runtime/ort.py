@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np  # noqa: F401 # pyright: ignore[reportUnusedImport] - first: onnxruntime hides that it is missing
 import onnxruntime
 
 from archc.runtime.devices import CUDA, PROVIDERS

@@ -10,7 +10,9 @@ from zipfile import ZipFile
 
 import numpy as np
 
+from archc.display.names import some
 from archc.files import writing
+from archc.runtime.errors import ModelError
 from archc.runtime.inputs import Item, Refused, Sample
 
 if TYPE_CHECKING:
@@ -56,7 +58,10 @@ def predict(session: Session, items: Iterable[Item], batch: int) -> Iterator[Run
 def _run(session: Session, samples: Sequence[Sample], fixed: int | None) -> Run:
     count = fixed or len(samples)
     padded = [*samples, *[samples[-1]] * (count - len(samples))]
-    outputs = session.run({name: np.stack([s.arrays[name] for s in padded]) for name in session.inputs})
+    try:
+        outputs = session.run({name: np.stack([s.arrays[name] for s in padded]) for name in session.inputs})
+    except ModelError as e:
+        raise ModelError(f"{some([s.name for s in samples])}: {e.message}", e.hint) from e
     by_sample = frozenset(name for name, array in outputs.items() if array.ndim and len(array) == count)
     cut = {name: array[: len(samples)] if name in by_sample else array for name, array in outputs.items()}
     return Run(tuple(s.name for s in samples), cut, by_sample)

@@ -52,7 +52,7 @@ def read_profiles(model: Path) -> list[Profile]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise ProfileError(f"{path} can't be read: {e}") from e
     if not isinstance(data, dict) or cast(dict[str, Any], data).get("format") != FORMAT:
         raise ProfileError(f"{path} is no profile of format {FORMAT}")

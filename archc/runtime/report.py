@@ -59,7 +59,8 @@ def _guess(guess: Guess) -> dict[str, Any]:
 def _figures(outputs: Outputs, classes: Classes) -> dict[str, Figures]:
     from archc.runtime.labels import figures
 
-    return {name: figures(array) for name, array in outputs.items() if name not in classes.read}
+    told = classes.told(outputs)
+    return {name: figures(array) for name, array in outputs.items() if name not in told}
 
 
 def _rows(found: Mapping[str, Figures]) -> list[tuple[str, ...]]:

@@ -15,6 +15,7 @@ ConvSearch = Literal["EXHAUSTIVE", "HEURISTIC", "DEFAULT"]
 
 
 _FIRST = ("device_id", 0)  # what onnxruntime takes by itself
+MOST_THREADS = 1024  # onnxruntime starts as many as it is told to, and takes the machine with it
 
 
 class SettingsError(ModelError):
@@ -66,6 +67,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check(self)
+        if max(self.intra_op_threads or 0, self.inter_op_threads or 0) > MOST_THREADS:
+            raise SettingsError(f"there can't be more than {MOST_THREADS} threads")
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON data; what is left to onnxruntime is left out."""

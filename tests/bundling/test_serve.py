@@ -186,8 +186,8 @@ def wrong(pictures: list[Path]) -> dict[str, tuple[int, bytes, str]]:
         "cut off": (422, photo[: len(photo) // 2], "the image is broken: image file is truncated"),
         "a head alone": (422, photo[:20], "the image is"),
         "a bomb": (422, bomb(), "the image is too large"),
-        "a thread": (422, thread(), "the image is broken: one of its sides is more than 200 times as long as"),
-        "32 bits": (422, float_tiff(), "the image is broken: images of 32 bits a channel"),
+        "a thread": (422, thread(), "the image has sides of which one is more than 200 times as long as"),
+        "32 bits": (422, float_tiff(), "the image has 32 bits a channel"),
         "another kind of file": (422, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "the image is no image"),
         "too much": (413, bytes((16 << 20) + 1), "send one image of at most 16 MiB"),
     }  # fmt: skip

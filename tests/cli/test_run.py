@@ -160,6 +160,13 @@ def test_broken_files_are_named_and_the_others_shown(archc: Archc, net: Path, go
     assert [Path(e["input"]).name for e in data["errors"]] == ["cut.png", "text.jpg"] and len(data["results"]) == 2
 
 
+def test_scores_that_are_no_numbers_are_figures(archc: Archc, net: Path) -> None:
+    np.save("nan.npy", np.full((3, 8, 8), np.nan, np.float32))
+    assert "output  3  float32" in (text := archc("run", net.name, "nan.npy").out) and "3 not finite" in text
+    (found,) = json.loads(archc("run", net.name, "nan.npy", "--format", "json").out)["results"]
+    assert "top" not in found and found["outputs"]["output"]["unfit"] == 3
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -175,6 +182,7 @@ def test_broken_files_are_named_and_the_others_shown(archc: Archc, net: Path, go
         (("colours.onnx", "images", "--input", "3x9x9"), "can't be [3, 9, 9]"),
         (("colours.onnx", "images", "--input", "y=3x8x8"), "the model has no input `y`"),
         (("colours.onnx", "images", "--device", "tpu"), "tpu"),
+        (("colours.onnx", "images", "--threads", "100000"), "1<=x<=1024"),
     ],
 )
 def test_bad_requests(archc: Archc, net: Path, args: tuple[str, ...], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from dataclasses import replace
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from archc.runtime import cores, wheels
 from archc.runtime.devices import DeviceError
 from archc.runtime.driver import LIBRARY, Driver
-from archc.runtime.environment import Package, device_name, inspect, require_cuda
+from archc.runtime.environment import Package, device_name, environment, inspect, require_cuda
 from archc.runtime.libraries import libraries
 from tests.runtime.support import BARE, H100, PACKAGE, WORKING, FakeDriver, loader
 from tests.runtime.test_elf import library
@@ -122,6 +123,15 @@ def test_no_onnxruntime_at_all() -> None:
     here = replace(BARE, wheels={}, package=None, libraries=(), driver_problem=None)
     assert here.missing() == ["onnxruntime: not installed"]
     assert here.remedy() == ["pip install 'onnxruntime-gpu[cuda,cudnn]'"]
+
+
+def test_an_onnxruntime_that_can_not_be_imported_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "archc.runtime.ort", raising=False)
+    monkeypatch.delattr("archc.runtime.ort", raising=False)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    here = environment.__wrapped__()
+    assert here.package is None and here.missing()[0].startswith("onnxruntime: can't be imported: ")
+    assert "numpy" in here.missing()[0]
 
 
 def test_both_wheels_are_an_error_and_both_go() -> None:

@@ -156,6 +156,8 @@ def test_arrays_with_and_without_a_batch(means: Session, tmp_path: Path) -> None
     [
         (np.zeros((3, 8, 8), np.uint8), "input `x` takes float32, and the array is uint8"),
         (np.zeros((8, 8), np.float32), r"input `x` is \[N, 3, 8, 8\], and the array is \[8, 8\]"),
+        (np.zeros((2, 3, 9, 8), np.float32), r"input `x` is \[N, 3, 8, 8\], and the array is \[2, 3, 9, 8\]"),
+        (np.zeros((0, 3, 8, 8), np.float32), "it holds a batch of none"),
         (np.array([{}], dtype=object), "is no array that can be read"),
     ],
 )
@@ -199,6 +201,16 @@ def test_several_inputs_by_name(tmp_path: Path) -> None:
         assert isinstance(refused, Refused) and why in refused.why
     with pytest.raises(ModelError, match=r"2 inputs; give a \.npz with `a` and `b`"):
         list(inputs.files([image(tmp_path / "a.png")]))
+
+
+def test_a_run_that_fails_names_its_samples(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+    data = model(nodes, {"x": (FLOAT, ["N", "W"])}, {"y": (FLOAT, [2, 3])}, {"shape": np.array([2, 3])})
+    np.save(tmp_path / "a.npy", np.zeros((1, 6), np.float32))
+    np.save(tmp_path / "b.npy", np.zeros((1, 7), np.float32))
+    session = open_session(data)
+    with pytest.raises(ModelError, match=r"b\.npy: the model fails as it runs"):
+        run(session, Inputs(session).files([tmp_path / "a.npy", tmp_path / "b.npy"]))
 
 
 def test_random_numbers_are_those_of_the_seed(means: Session) -> None:

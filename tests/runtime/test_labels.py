@@ -42,6 +42,15 @@ def test_scores_fall_and_are_probabilities(scores: np.ndarray, top: int) -> None
     assert sum(g.score for g in best(scores, len(scores))) == pytest.approx(1, abs=0.011)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_name_no_class(broken: float) -> None:
+    outputs = {"logits": np.array([0, broken, 1], np.float16)}
+    classes = Classes.of({"logits": TensorInfo(("N", 3), "float16")}, {})
+    assert classes.guesses(outputs, 3) == {} and classes.told(outputs) == set()
+    masked = {"logits": np.array([0, -np.inf, 1], np.float32)}
+    assert [g.index for g in classes.guesses(masked, 3)["logits"]] == [2, 0, 1]
+
+
 def test_which_outputs_are_scores() -> None:
     labels = {"labels": json.dumps({"logits": ["a", "b", "c"]})}
     assert Classes.of({"logits": LOGITS}, {}).read == {"logits"}

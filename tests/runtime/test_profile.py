@@ -97,6 +97,7 @@ def test_one_for_the_same_device_is_replaced_and_those_of_another_model_go(net: 
     ("data", "said"),
     [
         ("{", "can't be read"),
+        ("[" * 100_000, "can't be read"),
         ("[]", "is no profile of format 1"),
         ('{"format": 2}', "is no profile of format 1"),
         ('{"format": 1}', "is no profile"),

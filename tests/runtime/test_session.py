@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,22 @@ def test_replayed_runs_read_what_they_are_given_now() -> None:
         x = rng.random((batch, 3, 8, 8), np.float32)
         (got,) = replays.run({"x": ort.ort.OrtValue.ortvalue_from_numpy(x)})
         np.testing.assert_array_equal(got.numpy(), session.run({"x": x})["logits"])
+
+
+def test_replayed_runs_of_several_threads_do_not_mix() -> None:
+    session = open_session(channel_means(size=(64, 64)))
+    replays = Replays(session.raw, "cpu")
+
+    def mean(value: int) -> set[float]:
+        x = np.full((1, 3, 64, 64), value, np.float32)
+        return {
+            float(v)
+            for _ in range(20)
+            for v in replays.run({"x": ort.ort.OrtValue.ortvalue_from_numpy(x)})[0].numpy().flat
+        }
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(mean, range(16))) == [{float(value)} for value in range(16)]
 
 
 def test_integers_pass() -> None:

@@ -43,6 +43,7 @@ def test_json_and_back(settings: Settings) -> None:
         ({"intra_op_threads": "2"}, "intra_op_threads can't be '2'; it is a number from 0 on"),
         ({"intra_op_threads": True}, "intra_op_threads can't be True"),
         ({"intra_op_threads": -1}, "intra_op_threads can't be -1"),
+        ({"intra_op_threads": 99999999999}, "there can't be more than 1024 threads"),
         ({"cpu_mem_arena": 1}, "cpu_mem_arena can't be 1; it is true or false"),
         ({"cpu_mem_arena": None}, "cpu_mem_arena can't be None"),
         ({"graph_optimization": "most"}, "graph_optimization can't be 'most'; it is disabled, basic, "),
