@@ -10,7 +10,6 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_sample_images
 from torch import Tensor
 
 from archc.backends.onnx.embed.plan import Plan
@@ -38,6 +37,8 @@ Images = NDArray[np.uint8]
 @cache
 def photographs() -> dict[str, Images]:
     """Two of 427 × 640, by name: a building under a sky, and a flower."""
+    from sklearn.datasets import load_sample_images  # here: what runs on a GPU does without
+
     return dict(zip(("china", "flower"), map(np.asarray, load_sample_images().images), strict=True))
 
 

@@ -107,8 +107,20 @@ def test_an_output_or_a_layer_of_that_name_gives_way(name: str) -> None:
     assert list(outputs_of(made)) == ["scores", "classes"]
     found = session(made.SerializeToString()).run(None, {"x": np.arange(6, dtype=np.float32)[None]})
     assert found[1].tolist() == [[0, 1]]
-    made = model(2, [OnnxNode("Relu", ["x"], [name], name=name)], {name: TensorType(("N", 6))})
-    assert list(outputs_of(made)) == ["scores", "classes"]
+    for output in (name, "logits"):  # a layer that makes an output has its own name still
+        made = model(2, [OnnxNode("Relu", ["x"], [output], name=name)], {output: TensorType(("N", 6))})
+        assert list(outputs_of(made)) == ["scores", "classes"]
+        session(made.SerializeToString())
+
+
+@pytest.mark.parametrize("name", ["scores", "classes"])
+def test_an_input_of_that_name_keeps_it(name: str) -> None:
+    types = {name: TensorType(("N", 6))}
+    program = Program([OnnxNode("Relu", [name], ["y"], name="y")], [], types, {"y": TensorType(("N", 6))}, {}, OPSET)
+    run_on_program(EmbedTopK(2, {}), program)
+    assert list(program.inputs) == [name]
+    assert [n.removesuffix("_1") for n in program.outputs] == ["scores", "classes"]
+    session(model_of(program, "topk").proto().SerializeToString())
 
 
 def test_more_classes_than_there_are() -> None:

@@ -145,6 +145,14 @@ def test_a_pass_that_breaks_the_program_is_named() -> None:
         run_on_program(Broken(), p)
 
 
+def test_two_nodes_of_one_name_are_no_valid_program() -> None:
+    """onnxruntime refuses such a model."""
+    nodes = [OnnxNode("A", ["x"], ["a"], name="same"), OnnxNode("B", ["a"], ["y"], name="same")]
+    assert valid(program(*nodes)) == ["2 nodes are called `same`"]
+    p = program(OnnxNode("A", ["x"], ["y"], name="named"))
+    assert p.unique("named") == "named_1"
+
+
 class Demanding(Broken):
     name = "demanding"
     requires = (lambda p: ["it is too small"] if len(p.nodes) < 9 else [],)

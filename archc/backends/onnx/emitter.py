@@ -82,7 +82,7 @@ class Drafts:
         for name, tensor in outputs.items():
             if final.get(tensor) != name:
                 source = final.get(tensor, tensor)
-                self.nodes.append(OnnxNode("Identity", [source], [name], {}, f"{name}.Identity"))
+                self.nodes.append(OnnxNode("Identity", [source], [name], {}, self.unique(f"{name}.Identity")))
         self._sweep(set(outputs))
 
     def _sweep(self, needed: set[str]) -> None:

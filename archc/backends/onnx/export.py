@@ -21,6 +21,7 @@ class Export:
 
     ``io`` are the types of inputs and outputs. The layers whose paths match a pattern of ``keep_fp32`` stay in fp32.
     ``preprocess`` and ``topk`` ask for what goes into the model beside the network. ``calibration`` is that of int8.
+    With ``int8_classifier`` large linear layers have weights of 8 bits.
     """
 
     profile: Profile
@@ -30,6 +31,7 @@ class Export:
     preprocess: bool = False
     topk: int | None = None
     calibration: Calibration | None = None
+    int8_classifier: bool = False
 
     @classmethod
     def of(
@@ -46,13 +48,14 @@ class Export:
         calibrate_method: str | None = None,
         calibrate_limit: int | None = None,
         reduce_range: bool = False,
+        int8_classifier: bool = False,
     ) -> Export:
         """The profile of that name, with these passes only, and without those.
 
         ``io`` is the type of inputs and outputs (``fp32``, ``fp16``, ``bf16``), or that of inputs and that of outputs
         with a comma between. With ``preprocess`` the model takes images of any size, with ``topk`` it gives the best so
         many classes and their scores. ``calibrate`` is the ``source`` of an int8 ``Calibration``, and what follows its
-        other fields. Raises RequestError.
+        other fields. ``int8_classifier`` gives large linear layers weights of 8 bits. Raises RequestError.
         """
         chosen = profile(profile_name)
         known = passes.names()
@@ -62,17 +65,23 @@ class Export:
                 hint = f"did you mean `{near}`?" if near else f"passes: {', '.join(known)}"
                 raise RequestError(f"there is no pass `{name}`", hint)
         names = chosen.passes if only is None else tuple(only)
-        if keep_fp32 and chosen.precision == "fp32":
+        rounds = chosen.precision != "fp32" or int8_classifier
+        if keep_fp32 and not rounds:
             raise RequestError(f"--keep-fp32: the profile `{chosen.name}` is in fp32 altogether")
         kept = tuple(name for name in names if name not in without)
         if topk is not None and topk < 1:
             raise RequestError(f"--with-topk {topk}: at least one class must be given")
         calibration = Calibration.of(calibrate, calibrate_method, calibrate_limit, reduce_range)
-        if calibration is not None and chosen.precision == "fp32":
+        if calibration is not None and not rounds:
             raise RequestError(f"--calibrate: nothing is rounded in the profile `{chosen.name}`")
         if chosen.precision != "int8" and (calibrate_method or reduce_range):
             raise RequestError(f"--calibrate-method and --reduce-range speak of int8, not of `{chosen.name}`")
-        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration)
+        if int8_classifier and chosen.precision == "int8":
+            raise RequestError(f"--int8-classifier: in the profile `{chosen.name}` all weights have 8 bits")
+        if int8_classifier and chosen.provider is None:
+            hint = "--profile cpu is fp32 for onnxruntime on a CPU, and the cuda ones for a GPU"
+            raise RequestError(f"--int8-classifier: only onnxruntime has that, and `{chosen.name}` is for all", hint)
+        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration, int8_classifier)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -84,6 +93,7 @@ class Export:
             "keep_fp32": list(self.keep_fp32) or None,
             "preprocess": self.preprocess or None,
             "topk": self.topk,
+            "int8_classifier": self.int8_classifier or None,
             **(self.calibration.arguments if self.calibration else {}),
         }
         return {name: value for name, value in given.items() if value is not None}

@@ -141,7 +141,7 @@ class Program:
     # Writing
 
     def unique(self, wanted: str) -> str:
-        """The name, or where a tensor has it, the name with a number; from now on it is taken."""
+        """The name, or where a tensor or a node has it, the name with a number; from now on it is taken."""
         name = next(name for i in count() if (name := numbered(wanted, i)) not in self._taken)
         self._taken.add(name)
         return name
@@ -149,6 +149,7 @@ class Program:
     def append(self, node: OnnxNode) -> None:
         """Add a node whose tensors are named."""
         self._nodes[node] = None
+        self._taken.add(node.name)
         for tensor in node.outputs:
             self._taken.add(tensor)
             self._producers[tensor] = node

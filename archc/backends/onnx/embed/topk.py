@@ -48,7 +48,8 @@ class EmbedTopK(ProgramPass):
         program.types[name] = logits
         moved = {wanted: _give_way(program, wanted) for wanted in (f"{prefix}scores", f"{prefix}classes")}
         tensor = moved.get(name) or name
-        scores, classes = (wanted if wanted not in program.outputs else program.unique(wanted) for wanted in moved)
+        there = {*program.outputs, *program.inputs, *program.initializers}
+        scores, classes = (program.unique(wanted) if wanted in there else wanted for wanted in moved)
         write = Writer(program, name)
         exact = tensor if logits.dtype == "float32" else write.cast(tensor, "float32")
         write.into([program.unique(f"{name}.TopK"), classes], "TopK", exact, write.ints(self._k), axis=1)

@@ -25,8 +25,9 @@ class Writer:
         return self.program.add(op_type, inputs, like=self._like, name=wanted, type=type, **attributes)[0]
 
     def into(self, results: Sequence[str], op_type: str, *inputs: str, **attributes: Any) -> None:
-        """One node whose outputs have names already; it is called by the last."""
-        self.program.append(OnnxNode(op_type, list(inputs), list(results), attributes, results[-1], self._layer))
+        """One node whose outputs have names already; it is called by the layer and its type."""
+        name = self.program.unique(f"{self._layer}.{op_type}")
+        self.program.append(OnnxNode(op_type, list(inputs), list(results), attributes, name, self._layer))
 
     def cast(self, tensor: str, dtype: str) -> str:
         return self("Cast", tensor, to=TYPES[dtype])

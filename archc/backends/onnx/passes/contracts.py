@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from archc.backends.onnx.program import Program
 
 
 def valid(program: Program) -> list[str]:
-    """Every tensor is made once, before it is read; every output is made."""
+    """Every tensor is made once, before it is read; every output is made; no two nodes have one name."""
     known = {*program.inputs, *program.initializers, ""}
-    problems: list[str] = []
+    names = Counter(node.name for node in program.nodes if node.name)
+    problems = [f"{count} nodes are called `{name}`" for name, count in names.items() if count > 1]
     for node in program.nodes:
         problems += [f"`{node.name}` reads `{t}`, which is not there yet" for t in node.inputs if t not in known]
         problems += [f"`{node.name}` makes `{t}` once more" for t in node.outputs if t and t in known]

@@ -43,7 +43,12 @@ _KINDS: dict[str, Callable[[Graph, Export], list[ProgramPass]]] = {"fp16": _fp16
 def conversions(graph: Graph, export: Export) -> list[ProgramPass]:
     """The passes that let the network compute in the profile's precision; none for fp32. Raises RequestError."""
     made = _KINDS.get(export.profile.precision)
-    return [] if made is None else made(graph, export)
+    found = [] if made is None else made(graph, export)
+    if export.int8_classifier:
+        from archc.backends.onnx.precision.classifier import Int8Classifier
+
+        found.append(Int8Classifier(export.keep_fp32, export.calibration, graph.preprocess))
+    return found
 
 
 def declarations(export: Export) -> Iterator[ProgramPass]:

@@ -14,6 +14,7 @@ WEIGHT_LIMIT = 127  # s8 without −128: symmetric, so that the zero point is 0
 # Two products of u8 and s8 are added in s16 where a CPU has AVX2 or AVX-512 without VNNI; with 64, 2 × 255 × 64 fits.
 REDUCED_LIMIT = 64
 SMALLEST, SMALLEST_OF_WEIGHTS = 2.0**-90, 2.0**-30  # scales, whose product is still a normal number in fp32
+SCALE_OF_ZEROS = 2.0**-16  # any would do for these, but biases are counted in units of it
 BIAS_LIMIT = 2.0**30  # of an s32 bias, which leaves as much to the products that are added to it
 
 
@@ -30,7 +31,7 @@ class Quantizer:
         low, high = min(range.low, 0.0), max(range.high, 0.0)
         scale = np.float32((high - low) / LEVELS)
         if scale < SMALLEST:  # nothing but zeros
-            return cls(np.float32(1), 0)
+            return cls(np.float32(SCALE_OF_ZEROS), 0)
         return cls(scale, int(np.clip(np.rint(-low / np.float64(scale)), 0, LEVELS)))
 
     def quantize(self, x: Array) -> Array:
