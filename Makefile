@@ -33,12 +33,15 @@ bench: .venv/.develops  ## ratios against torchinfo, torch.onnx.export and torch
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -p no:cacheprovider -q
 
 # What needs a CUDA device: its tests, and one table, which goes into the README. On a machine without network, with
-# what its Python has: make gpu-check GPU_PYTHON=python3
+# what its Python has: make gpu-check GPU_PYTHON=python3. A test that fails, or a library that warns there and nowhere
+# else, does not keep the table from being measured; build/gpu-check.json has what was.
 GPU_PYTHON ?= $(BIN)/python
 gpu-check: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/.cuda)
 	$(GPU_PYTHON) -m tests.gpu --check
-	$(GPU_PYTHON) -m pytest -m gpu -p no:cacheprovider $$(grep -rl 'mark\.gpu' tests --include='test_*.py')
-	$(GPU_PYTHON) -m tests.gpu --readme README.md
+	@code=0; \
+	$(GPU_PYTHON) -m pytest -m gpu -W default -p no:cacheprovider $$(grep -rl 'mark\.gpu' tests --include='test_*.py') || code=1; \
+	mkdir -p build && $(GPU_PYTHON) -m tests.gpu --readme README.md --out build/gpu-check.json || code=1; \
+	exit $$code
 
 generated: .venv/.develops  ## write generated/ anew
 	$(BIN)/python -m tests.generated

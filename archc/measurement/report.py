@@ -51,7 +51,7 @@ def _title(bench: Bench) -> str:
     inputs = ", ".join(f"{name} {by_axis(shape[1:])}" for name, shape in bench.shapes.items())
     threads = f" · {count(bench.threads, 'thread')}" if bench.device == "cpu" else ""
     where = f"{bench.device} · {bench.device_name}{threads} · onnxruntime {bench.onnxruntime}"
-    return f"{bench.name} · input {inputs}\n{where} · {bench.rounds} rounds, each runner in turn"
+    return f"{bench.name} · input {inputs}\n{where} · {count(bench.rounds, 'round')}, each runner in turn"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -81,7 +81,8 @@ def _limit(limit: Limit) -> str:
 
 def _peaks(bench: Bench) -> str:
     flops = [f"{name} {decimal(round(value))}FLOP/s" for name, value in bench.peaks.flops.items()]
-    return f"measured peak: {', '.join(flops)} · copy {decimal(round(bench.peaks.bandwidth))}B/s"
+    parts = [*([", ".join(flops)] if flops else []), f"copy {decimal(round(bench.peaks.bandwidth))}B/s"]
+    return f"measured peak: {' · '.join(parts)}"
 
 
 def _notes(bench: Bench) -> list[str]:

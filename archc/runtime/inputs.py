@@ -15,7 +15,7 @@ from archc.display.names import listed
 from archc.runtime.errors import ModelError
 from archc.runtime.metadata import embedded
 from archc.runtime.sizes import Sizes, fits, shape_text, size_of, sizes_by_input
-from archc.runtime.tensors import BFLOAT16, random_array
+from archc.runtime.tensors import BFLOAT16, numpy_type, random_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,10 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "color"
 
 @dataclass(frozen=True)
 class Sample:
-    """One thing to run the model on: input → array without the batch, in the type that the model takes."""
+    """One thing to run the model on: input → array without the batch, in the type that the model takes.
+
+    An input that is one number has no batch, and is the same for all that run together.
+    """
 
     name: str
     arrays: Mapping[str, NDArray[Any]]
@@ -133,14 +136,14 @@ class Inputs:
         """A sample for each entry of the batch."""
         arrays = self._named(_load(path))
         types = {name: _type(name, a, self._inputs[name]) for name, a in arrays.items()}
-        counts = {name: len(array) for name, array in arrays.items()}
+        counts = {name: len(array) for name, array in arrays.items() if array.ndim}
         if len(set(counts.values())) > 1:
             raise ModelError(f"its arrays are batches of different sizes: {counts}")
-        if not (count := next(iter(counts.values()))):
+        if not (count := next(iter(counts.values()), 1)):
             raise ModelError("it holds a batch of none")
         for i in spread(range(count), limit):
             # Each by itself: a file that is mapped into memory may be larger than that.
-            one = {name: a[i].astype(types[name], copy=False) for name, a in arrays.items()}
+            one = {name: (a[i] if a.ndim else a).astype(types[name], copy=False) for name, a in arrays.items()}
             yield Sample(f"{path}[{i}]" if count > 1 else str(path), one)
 
     def _named(self, loaded: Any) -> dict[str, NDArray[Any]]:
@@ -209,13 +212,13 @@ def _load(path: Path) -> Any:
         raise ModelError(f"is no array that can be read: {e}") from e
 
 
-def _type(name: str, array: NDArray[Any], info: TensorInfo) -> str:
+def _type(name: str, array: NDArray[Any], info: TensorInfo) -> np.dtype[Any]:
     """The type in which the input takes the array, where it takes numbers of its kind. Raises ModelError."""
-    wanted = "float32" if info.dtype == BFLOAT16 else info.dtype
+    wanted = numpy_type(info.dtype)
     if array.ndim != len(info.shape) or not fits(array.shape[1:], info.shape[1:]):
         shape = shape_text(tuple(array.shape))
         raise ModelError(f"input `{name}` is {shape_text(info.shape)}, and the array is {shape}")
-    if array.dtype.kind != np.dtype(wanted).kind:
+    if array.dtype.kind != wanted.kind:
         raise ModelError(f"input `{name}` takes {info.dtype}, and the array is {array.dtype}")
     return wanted
 

@@ -18,6 +18,7 @@ from archc.runtime.inputs import Item, Refused, Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from archc.runtime.ort import TensorInfo
     from archc.runtime.session import Session
 
 Arrays = dict[str, "NDArray[Any]"]
@@ -47,7 +48,7 @@ def predict(session: Session, items: Iterable[Item], batch: int) -> Iterator[Run
         if isinstance(item, Refused):
             yield item
             continue
-        if waiting and (len(waiting) == (fixed or batch) or _shapes(waiting[0]) != _shapes(item)):
+        if waiting and (len(waiting) == (fixed or batch) or not _run_together(session, waiting[0], item)):
             yield _run(session, waiting, fixed)
             waiting = []
         waiting.append(item)
@@ -59,7 +60,7 @@ def _run(session: Session, samples: Sequence[Sample], fixed: int | None) -> Run:
     count = fixed or len(samples)
     padded = [*samples, *[samples[-1]] * (count - len(samples))]
     try:
-        outputs = session.run({name: np.stack([s.arrays[name] for s in padded]) for name in session.inputs})
+        outputs = session.run({name: _batch(info, name, padded) for name, info in session.inputs.items()})
     except ModelError as e:
         raise ModelError(f"{some([s.name for s in samples])}: {e.message}", e.hint) from e
     by_sample = frozenset(name for name, array in outputs.items() if array.ndim and len(array) == count)
@@ -73,8 +74,17 @@ def _fixed_batch(session: Session) -> int | None:
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def _shapes(sample: Sample) -> list[tuple[int, ...]]:
-    return [array.shape for array in sample.arrays.values()]
+def _batch(info: TensorInfo, name: str, samples: Sequence[Sample]) -> NDArray[Any]:
+    arrays = [sample.arrays[name] for sample in samples]
+    return np.stack(arrays) if info.shape else arrays[0]
+
+
+def _run_together(session: Session, a: Sample, b: Sample) -> bool:
+    """Whether their arrays have one shape, and where an input is one number for all, that number."""
+    return all(
+        a.arrays[name].shape == b.arrays[name].shape and (info.shape or a.arrays[name] == b.arrays[name])
+        for name, info in session.inputs.items()
+    )
 
 
 def joined(runs: Sequence[Run]) -> Arrays:

@@ -125,15 +125,11 @@ def session(path: str | Path, device: str = CPU) -> Session:
 
 def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
     from archc.runtime import ort
-    from archc.runtime.placement import check_placement, size_nodes
+    from archc.runtime.placement import check_placement
 
-    provider, source = PROVIDERS[device], model if isinstance(model, bytes) else str(model)
-    options, sizes = settings.cuda.options() if device == CUDA else {}, frozenset[str]()
+    provider = PROVIDERS[device]
     try:
-        raw = ort.make_session(source, provider, options, settings, strict=device != CPU)
-    except ort.LeftToCpuError:
-        raw = ort.make_session(source, provider, options, settings, strict=False)
-        sizes = size_nodes(model)
+        raw, sizes = _made(model, device, settings)
     except ModelError as e:
         if device == CUDA and _OF_CUDA.search(e.message):
             raise DeviceError("CUDA fails", [e.message], "archc doctor looks at all it needs") from e
@@ -142,6 +138,19 @@ def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
         raise DeviceError(f"onnxruntime made a session without {provider}", ["what it said stands above"])
     nodes = ort.placed(raw)
     return Session(raw, device, settings, nodes, check_placement(nodes, provider, sizes))
+
+
+def _made(model: Path | bytes, device: str, settings: Settings) -> tuple[Any, frozenset[str]]:
+    """onnxruntime's session, and the nodes that may be on the CPU: where it would leave some there, those of sizes."""
+    from archc.runtime import ort
+    from archc.runtime.placement import size_nodes
+
+    source = model if isinstance(model, bytes) else str(model)
+    options = settings.cuda.options() if device == CUDA else {}
+    try:
+        return ort.make_session(source, PROVIDERS[device], options, settings, strict=device != CPU), frozenset()
+    except ort.LeftToCpuError:
+        return ort.make_session(source, PROVIDERS[device], options, settings, strict=False), size_nodes(model)
 
 
 def check_file(path: Path) -> None:

@@ -19,7 +19,8 @@ Sizes = Mapping[str | None, Sequence[int]] | Mapping[str, Sequence[int]]
 def sizes_by_input(sizes: Sizes, inputs: Mapping[str, TensorInfo]) -> dict[str, Size]:
     """``sizes`` under the inputs' names. Raises ModelError where a name or a size is not the model's."""
     if None in sizes and len(inputs) > 1:
-        named = " ".join(f"--input {name}=3x224x224" for name in inputs)
+        free = [name for name, info in inputs.items() if not _fixed(info)] or [*inputs]
+        named = " ".join(f"--input {_example(name, inputs[name])}" for name in free)
         raise ModelError(f"the model has {len(inputs)} inputs", f"name them: {named}")
     found = {name if name is not None else next(iter(inputs)): tuple(size) for name, size in sizes.items()}
     for name, size in found.items():
@@ -32,16 +33,14 @@ def sizes_by_input(sizes: Sizes, inputs: Mapping[str, TensorInfo]) -> dict[str, 
 
 def size_of(name: str, info: TensorInfo, given: Mapping[str, Size]) -> Size:
     """An input's sizes without the batch: those given, or the model's own. Raises ModelError where these are free."""
-    declared = info.shape[1:]
     if name in given:
         return given[name]
-    fixed = tuple(size for size in declared if isinstance(size, int))
-    if len(fixed) < len(declared):
+    if not _fixed(info):
         raise ModelError(
             f"input `{name}` is {shape_text(info.shape)}: its sizes are free",
-            "--input says which to take: --input 3x224x224",
+            f"--input says which to take: --input {_example(name, info)}",
         )
-    return fixed
+    return tuple(size for size in info.shape[1:] if isinstance(size, int))
 
 
 def fits(size: Sequence[int], declared: Sequence[int | str | None]) -> bool:
@@ -54,3 +53,12 @@ def fits(size: Sequence[int], declared: Sequence[int | str | None]) -> bool:
 def shape_text(shape: Sequence[int | str | None]) -> str:
     """``[N, 3, 224, 224]``"""
     return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+
+
+def _fixed(info: TensorInfo) -> bool:
+    return all(isinstance(size, int) for size in info.shape[1:])
+
+
+def _example(name: str, info: TensorInfo) -> str:
+    """What ``--input`` could say of an input: ``x=3x224x224``."""
+    return f"{name}={'x'.join(str(size) if isinstance(size, int) else '224' for size in info.shape[1:])}"

@@ -58,12 +58,21 @@ def _check_shared(arrays: Mapping[str, NDArray[Any]], inputs: Mapping[str, Tenso
                 raise ModelError(f"size {want} is {other} in `{first}` and {size} in `{name}`")
 
 
+def numpy_type(dtype: str) -> np.dtype[Any]:
+    """That of arrays for inputs of this type. Raises ModelError for text, and for numbers that numpy has not."""
+    try:
+        return np.dtype("float32" if dtype == BFLOAT16 else dtype)
+    except TypeError as e:
+        raise ModelError(f"the model takes {dtype}, which arrays can't be given as") from e
+
+
 def random_array(rng: np.random.Generator, shape: Sequence[int], dtype: str) -> NDArray[Any]:
     """Normal numbers, or all that a byte can be from 0 on; of other integers and booleans 0 and 1.
 
     Larger integers might be indices, which these two are. bfloat16 is given as float32, as sessions take it.
+    Raises ModelError as ``numpy_type`` does.
     """
-    kind: np.dtype[Any] = np.dtype("float32" if dtype == BFLOAT16 else dtype)
+    kind = numpy_type(dtype)
     if kind.kind == "f":
         return rng.standard_normal(shape, np.float32).astype(kind)
     return rng.integers(0, {"uint8": 256, "int8": 128}.get(dtype, 2), shape).astype(kind)

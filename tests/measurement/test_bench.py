@@ -247,6 +247,11 @@ def test_on_cuda_it_runs_with_a_graph_and_without(archc: Call) -> None:
     assert [row["runner"] for row in found["rows"]] == ["archc", "archc, CUDA graph"] * 2
 
 
+def test_of_a_network_without_products_the_copy_is_the_peak() -> None:
+    text = as_text(replace(example(), rounds=1, peaks=Peaks({}, 1e10)))
+    assert "measured peak: copy 10.0 GB/s" in text and " 1 round, each" in text
+
+
 def example() -> Bench:
     """With figures that say nothing of any machine."""
     steady = Timing((0.010, 0.012, 0.011), (0.010, 0.012, 0.011), (0.010, 0.012, 0.011), 11, True)

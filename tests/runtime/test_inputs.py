@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,6 +212,26 @@ def test_a_run_that_fails_names_its_samples(tmp_path: Path) -> None:
     session = open_session(data)
     with pytest.raises(ModelError, match=r"b\.npy: the model fails as it runs"):
         run(session, Inputs(session).files([tmp_path / "a.npy", tmp_path / "b.npy"]))
+
+
+def test_an_input_of_one_number_has_no_batch(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Mul", ["x", "s"], ["y"])]
+    session = open_session(model(nodes, {"x": (FLOAT, ["N", 2]), "s": (FLOAT, [])}, {"y": (FLOAT, ["N", 2])}))
+    for name, factor in {"a": 2, "b": 2, "c": 3}.items():
+        np.savez(tmp_path / f"{name}.npz", x=np.ones((2, 2), np.float32), s=np.float32(factor))
+    runs = run(session, Inputs(session).files([tmp_path / f"{name}.npz" for name in "abc"]), batch=8)
+    assert [r.outputs["y"].tolist() for r in runs] == [[[2, 2]] * 4, [[3, 3]] * 2]
+    assert len(run(session, Inputs(session).random(3, 0), batch=1)) == 3
+
+
+def test_a_type_that_arrays_do_not_have(tmp_path: Path) -> None:
+    kind = onnx.TensorProto.STRING
+    session = open_session(model([helper.make_node("Identity", ["x"], ["y"])], {"x": (kind, [2])}, {"y": (kind, [2])}))
+    with pytest.raises(ModelError, match="the model takes string, which arrays can't be given as"):
+        list(Inputs(session).random(1, 0))
+    np.save(tmp_path / "a.npy", np.zeros(2, np.float32))
+    (refused,) = Inputs(session).files([tmp_path / "a.npy"])
+    assert isinstance(refused, Refused) and "takes string" in refused.why
 
 
 def test_random_numbers_are_those_of_the_seed(means: Session) -> None:
