@@ -30,6 +30,7 @@ FOR_ONNX = {
     "profile": "--profile", "only": "--passes", "without": "--no-pass", "io": "--io", "keep_fp32": "--keep-fp32",
     "preprocess": "--with-preprocess", "topk": "--with-topk", "calibrate": "--calibrate",
     "calibrate_method": "--calibrate-method", "calibrate_limit": "--calibrate-limit", "reduce_range": "--reduce-range",
+    "int8_classifier": "--int8-classifier",
 }  # fmt: skip
 
 
@@ -58,7 +59,7 @@ FOR_ONNX = {
 )  # fmt: skip
 @click.option(
     "--passes", "only", callback=name_list, metavar="A,B",
-    help="Run these passes alone, in this order, not the profile's.",
+    help="Run these passes alone, in this order, not the profile's; fold-batch-norm always goes first.",
 )  # fmt: skip
 @click.option("--no-pass", "without", multiple=True, metavar="NAME", help="Leave out a pass; may be repeated.")
 @click.option(
@@ -96,6 +97,12 @@ FOR_ONNX = {
     "--reduce-range",
     is_flag=True,
     help="int8 weights of 7 bits, for x86 CPUs without VNNI, on which sums of products would saturate.",
+)
+@click.option(
+    "--int8-classifier",
+    is_flag=True,
+    help="In a profile of fp32 or half precision: linear layers of 1 Mi weights and more have weights of 8 bits, in "
+    "blocks. What such layers take is the time to read them.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say what each pass did.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if what is there differs.")

@@ -42,6 +42,8 @@ def explain(error: Exception) -> str | None:
         return "\n".join([f"error: {error.message}", *([f"help: {error.hint}"] if error.hint else [])])
     if isinstance(error, ImportError):
         return _missing(error)
+    if isinstance(error, MemoryError):
+        return f"error: there is not enough memory: {error}".rstrip(": ")
     if isinstance(error, WriteError):
         return f"error: {error}"
     if isinstance(error, OSError):

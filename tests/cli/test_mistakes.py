@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from archc.cli.failures import explain
 from tests.cli.conftest import Archc
 
 MISTAKES = [
@@ -61,3 +62,14 @@ def test_all_mistakes_of_a_file_are_shown_with_their_places(archc: Archc, folder
     for place in ("bad.yaml:4:17", "bad.yaml:5:6", "bad.yaml:6:8"):
         assert place in result.err
     assert "3 errors" in result.err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 54.8 GiB"), "error: there is not enough memory: Unable to allocate 54.8 GiB"),
+        (MemoryError(), "error: there is not enough memory"),
+    ],
+)
+def test_too_little_memory_is_no_traceback(error: MemoryError, said: str) -> None:
+    assert explain(error) == said

@@ -40,7 +40,8 @@ WHY = (
 DECIBELS = 1.0  # by which int8's error may be more than its report says: other kernels round other halves
 
 NETWORKS = st.integers(0, 999).map(lambda seed: Nets(seed).write() + PREPROCESS)
-PASSES = st.none() | st.lists(st.sampled_from(passes.names()))
+ORDERS = st.permutations(passes.names())
+PASSES = st.none() | st.builds(lambda order, n, times: order[:n] * times, ORDERS, st.integers(0, 12), st.integers(1, 2))
 IO = st.sampled_from([*["fp32"] * 8, "fp16", "bf16", "fp16,fp32", "fp32,bf16"])
 TOPK = st.sampled_from([*[None] * 6, 1, 4, 5])
 KEEP = st.lists(st.sampled_from(["l1", "l?", "*", "fc", "gone"]), max_size=1)
