@@ -65,13 +65,14 @@ def places(profile: Profile, wanted: tuple[str, ...]) -> list[Place]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to be compared. ``program`` is what runs: that of ``built``, or what simulates it."""
+    """A model to be compared. ``program`` is what runs: that of ``built``, with ``passes``, or what simulates it."""
 
     what: str
     built: Built
     program: Program
     place: Place
     tolerance: Tolerance
+    passes: tuple[str, ...] = ()
 
     @contextmanager
     def session(self, program: Program | None = None) -> Generator[Session]:
@@ -95,4 +96,4 @@ def candidates(weighted: Weighted, profile: Profile, wanted: tuple[str, ...], ca
     for place in chosen:
         program = simulated(built.program) if place.simulate else built.program
         tolerance = of_program(built.program, profile.precision, tf32=place.tf32)
-        yield Candidate(f"onnx {profile.name}", built, program, place, tolerance)
+        yield Candidate(f"onnx {profile.name}", built, program, place, tolerance, export.passes)

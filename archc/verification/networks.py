@@ -8,14 +8,11 @@ from typing import Any
 
 from archc.backends.onnx.profiles import PROFILES, profile
 from archc.backends.weights.loading import Loaded
-from archc.diagnostics.diagnostic import RequestError
-from archc.display.numbers import by_axis
-from archc.graph.graph import Graph
 from archc.network import Network, Weighted
 from archc.runtime import devices
 from archc.verification.layers import tensors
 from archc.verification.result import Row, Verification
-from archc.verification.samples import Samples, for_network, random_samples
+from archc.verification.samples import for_network, random_samples
 from archc.verification.size import POOL, Size
 from archc.verification.sizes import at_odd_size, other_weight, shapes_of
 from archc.verification.standalone import SourceError, run_sources
@@ -93,19 +90,9 @@ def _size(weighted: Weighted, plan: Plan, images: str | None, *, trained: bool) 
         random_samples(shapes_of(graph), POOL, plan.seed),
     )
     if images is not None:
-        samples.append(_fitting(for_network(graph, images, most), graph, images))
+        samples.append(for_network(graph, images, most))
         fitted = samples[-1]
     return Size(weighted, plan.batches, samples, fitted, trained, [note for one in samples for note in one.refused])
-
-
-def _fitting(samples: Samples, graph: Graph, images: str) -> Samples:
-    """Raises RequestError where arrays are not of the inputs' sizes."""
-    for name, sizes in shapes_of(graph).items():
-        found = samples.arrays[name].shape[1:]
-        if found != sizes:
-            wanted = f"`{name}` takes {by_axis(sizes)}, and is given {by_axis(found)}"
-            raise RequestError(f"--images {images}: {wanted}", "arrays are samples × channels × height × width")
-    return samples
 
 
 def _samples(size: Size, plan: Plan) -> str:

@@ -14,6 +14,7 @@ from archc.verification.result import Blamed, Row, Statistics, Verification
 
 _HEAD = ("what", "device", "input", "samples", "batch", "error", "allowed", "")
 _ALIGN = "<<<<<>><"
+WIDENED = "*"
 _NO_LAYER = (
     "no layer differs once the results of all are asked for, which keeps onnxruntime from fusing them; "
     "so it is in what it fuses"
@@ -54,7 +55,16 @@ def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
     row = rows[0]
     batches = ", ".join(str(one.batch) for one in rows)
     verdict = "ok" if row.agrees else "DIFFERS" if row.measured else "FAILS"
-    return (row.what, row.device, row.input, row.samples, batches, _worst(rows), str(row.tolerance), verdict)
+    return (
+        row.what,
+        row.device,
+        row.input,
+        row.samples,
+        batches,
+        _worst(rows),
+        f"{row.tolerance}{WIDENED * row.tolerance.widened}",
+        verdict,
+    )
 
 
 def _worst(rows: Sequence[Row]) -> str:
@@ -74,6 +84,8 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
     yield "error: max |a − b| / max |b|, of the worst output and batch"
     if any(row.tolerance.measure == "sqnr" for row in rows):
         yield "       of int8 the SQNR, and how often the class is the same on the largest batch"
+    if any(row.tolerance.widened for row in rows):
+        yield f"{WIDENED}      more than its precision's own limit: what rounding costs this network on these samples"
 
 
 def _explanations(rows: Sequence[Row]) -> Iterator[str]:

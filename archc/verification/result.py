@@ -22,12 +22,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What is allowed: an ``error`` of at most ``limit``, or an ``sqnr`` of at least so many dB; a least ``top1``."""
+    """What is allowed: an ``error`` of at most ``limit``, or an ``sqnr`` of at least so many dB; a least ``top1``.
+
+    ``widened``: more than the precision's own limit, since the network itself makes more of what is rounded.
+    """
 
     precision: str
     measure: Literal["error", "sqnr"]
     limit: float
     top1: float | None = None
+    widened: bool = False
 
     def holds(self, found: Measured) -> bool:
         """False also where there is anything but numbers."""
@@ -36,10 +40,15 @@ class Tolerance:
         same = self.top1 is None or found.top1 is None or found.top1 >= self.top1
         return isfinite(found.error) and found.sqnr >= self.limit and same
 
+    @property
+    def allows_all(self) -> bool:
+        """Whether outputs of nothing but zeros would hold."""
+        return self.limit >= 1 if self.measure == "error" else self.limit <= 0
+
     def __str__(self) -> str:
         if self.measure == "error":
             return f"{self.limit:.1e}"
-        return f"{self.limit:g} dB" + (f" · {self.top1:.0%}" if self.top1 is not None else "")
+        return f"{self.limit:.3g} dB" + (f" · {self.top1:.0%}" if self.top1 is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,15 @@ from archc.verification.first import search, search_module
 from archc.verification.layers import by_output, computed, tensors
 from archc.verification.measure import measured
 from archc.verification.result import Row, Tolerance
+from archc.verification.rounding import Sensitivity
 from archc.verification.samples import Samples
 from archc.verification.sizes import input_text, shapes_of
 from archc.verification.tolerances import FP32, INT8, SAME_CLASS
 
 POOL = 16  # samples that weights are fitted to, that int8 is calibrated on, and that its classes are counted on
 LAYERS, SOURCE = "layers, one by one", "source, by itself"
+
+ROUNDED = ("fp16", "bf16", "int8")
 
 Progress = Callable[[str], object]
 
@@ -141,11 +144,32 @@ class Size:
             return
         pairs = zip(cases, found, strict=True)
         rows = [self._row(candidate.what, case, y, place, self._allowed(tolerance, case)) for case, y in pairs]
+        rows = self._as_rounding_allows(candidate, cases, rows)
         wrong = next((i for i, row in enumerate(rows) if not row.agrees), None)
         if wrong is not None:
             blamed = search(candidate, self.graph, self.weighted.loaded, cases[wrong].inputs)
             rows[wrong] = replace(rows[wrong], blamed=blamed, searched=True)
-        yield from rows
+        yield from (row for row in rows if not self._is_noise(row))
+
+    def _as_rounding_allows(self, candidate: Candidate, cases: Sequence[Case], rows: Sequence[Row]) -> list[Row]:
+        """What is beyond its precision's own limit is held against what roundings cost this network."""
+        if all(row.agrees for row in rows) or candidate.tolerance.precision not in ROUNDED:
+            return list(rows)
+        costs = Sensitivity.of(self.weighted, candidate.built.program, candidate.passes, self.fitted.arrays)
+        wider = [
+            r if r.agrees else replace(r, tolerance=costs.allowed(r.tolerance, c.inputs))
+            for r, c in zip(rows, cases, strict=True)
+        ]
+        return [new if new.agrees else row for row, new in zip(rows, wider, strict=True)]
+
+    def _is_noise(self, row: Row) -> bool:
+        """Whether the comparison could not fail; then that is noted."""
+        if row.agrees and row.tolerance.allows_all:
+            self.notes.append(
+                f"{row.what}, {row.input}, batch {row.batch} of {row.samples}: "
+                f"rounding alone moves its outputs by as much as they are"
+            )
+        return row.agrees and row.tolerance.allows_all
 
     def _allowed(self, tolerance: Tolerance, case: Case) -> Tolerance:
         """With the classes, where there are enough images to count them on."""

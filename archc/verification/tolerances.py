@@ -4,7 +4,8 @@ Sums in another order move fp32 by some units of its last place, of which networ
 and a mistake. In half precision each rounding is off by u at most, and those along a path through the network add up as
 a random walk does, n of them to u·√n; twice as much is allowed, for networks enlarge what they are given. TF32 rounds
 the operands of convolutions and products to the digits of fp16. Of int8 nothing can be derived: 15 dB is noise of a
-sixth of the signal; the networks of the library stay above 20 dB, and a wrong scale falls below.
+sixth of the signal; the networks of the library stay above 20 dB, and a wrong scale falls below. Where a network goes
+beyond, ``rounding`` finds out how much of that it must.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def of_program(program: Program, precision: Precision, *, tf32: bool = False) ->
     if precision == "fp32":
         steps = [Step(node.op_type, node.inputs, node.outputs) for node in program.nodes]
         return Tolerance("TF32", "error", of_tf32(steps)) if tf32 else FP32
-    return INT8 if precision == "int8" else Tolerance(precision, "error", tolerance(program))
+    return INT8 if precision == "int8" else Tolerance(precision, "error", max(FP32.limit, tolerance(program)))
 
 
 def of_tf32(steps: Iterable[Step]) -> float:

@@ -46,7 +46,10 @@ def test_what_lies_beyond_saturates(range: Range, value: float) -> None:
 
 def test_nothing_but_zeros() -> None:
     quantizer = Quantizer.of(Range(0.0, 0.0))
-    assert quantizer == Quantizer(np.float32(1), 0)
+    assert quantizer.zero_point == 0 and quantizer.dequantize(np.zeros(1, np.uint8)) == 0
+    units = quantizer.scale * np.float32(8)  # of a bias behind it, whose layer has large weights
+    bias = quantize_bias(np.array([0.5, -1.5], np.float32), units) * units
+    assert np.allclose(bias, [0.5, -1.5], rtol=1e-3)
 
 
 @given(st.floats(1e-3, 100), st.floats(0.01, 1))

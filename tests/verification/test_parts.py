@@ -199,11 +199,11 @@ def test_images_that_can_t_be_used_are_an_error(tmp_path: Path, text: str, sourc
         for_network(graph, source.format(tmp_path), 4)
 
 
-@pytest.mark.parametrize(("shape", "given"), [((2, 3, 20, 19), "3 × 20 × 19"), ((3, 19, 20), "3 × 19 × 20")])
+@pytest.mark.parametrize(("shape", "given"), [((2, 3, 20, 19), "2, 3, 20, 19"), ((3, 19, 20), "1, 3, 19, 20")])
 def test_arrays_of_another_size_are_an_error(tmp_path: Path, shape: tuple[int, ...], given: str) -> None:
     np.save(tmp_path / "wrong.npy", np.zeros(shape, np.float32))
     plan = Plan(images=str(tmp_path / "wrong.npy"))
-    with pytest.raises(RequestError, match=f"wrong.npy: `x` takes 3 × 20 × 20, and is given {given}"):
+    with pytest.raises(RequestError, match=rf"wrong.npy: input `x` is \[N, 3, 20, 20\], and the array is \[{given}\]"):
         verify_network(archc.compile(written(tmp_path)), plan=plan)
 
 
