@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.kernels import without_kernel
 from archc.backends.onnx.passes import PassError
+from archc.backends.onnx.passes.base import run_on_program
 from archc.backends.onnx.precision.dtypes import dtypes
 from archc.backends.onnx.precision.half.weights import loss, narrow
 from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.profiles import CUDA
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.diagnostics.diagnostic import RequestError
-from tests.precision.halves import SHAPE, W, casts, conv, halved, node, program, proto, run
+from tests.precision.halves import KINDS, SHAPE, W, casts, conv, halved, node, program, proto, run
 
 FEEDS = {"x": np.random.default_rng(0).standard_normal((2, *SHAPE)).astype(np.float32)}
 
@@ -277,3 +281,16 @@ def test_a_program_that_is_half_already_is_refused() -> None:
 def test_a_pattern_that_matches_nothing_is_an_error() -> None:
     with pytest.raises(RequestError, match="--keep-fp32: no layer matches `stag1`; did you mean `stage1`"):
         halved(program(conv("x", "stage1.a"), conv("stage1.a", "y"), constants=W), "fp16", "stag1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_overflows_on_the_samples_is_said(kind: str, tmp_path: Path) -> None:
+    """Each weight fits into fp16; what they make of these samples does not."""
+    np.save(tmp_path / "x.npy", np.full((1, *SHAPE), 3.0, np.float32))
+    made = program(conv("x", "a"), node("Relu", "a", "b"), conv("b", "y"), constants={"w": W["w"] * 4e4})
+    one = KINDS[kind](CUDA, (), Calibration(str(tmp_path / "x.npy")))
+    run_on_program(one, made)
+    assert one.report is not None
+    warnings = [line for line in one.report.lines() if "65504" in line]
+    said = "warning: `a`, `b` and `y` pass 65504, where fp16 ends: --keep-fp32 PATTERN, or cuda-bf16"
+    assert warnings == ([said] if kind == "fp16" else [])

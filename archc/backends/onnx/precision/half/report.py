@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.precision import shown
 from archc.backends.onnx.precision.errors import ErrorReport
+from archc.display.names import SOME, listed
 from archc.runtime.inputs import Refused
 
 ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
@@ -42,4 +44,12 @@ class HalfReport:
         nodes = f"{self.halves} nodes in {self.kind}, {self.singles} in fp32"
         yield f"{self.kind}, simulated, against fp32 on {samples}: {nodes}"
         yield from shown.losses(measured.errors)
+        yield from self._overflow(measured.errors)
         yield from shown.remarks(measured.calibration, measured.refused, measured.flat, ON_RANDOM)
+
+    def _overflow(self, errors: ErrorReport) -> Iterator[str]:
+        """That layers pass the end of fp16, where they do; bf16 ends where fp32 does."""
+        layers = [one.layer for one in errors.layers if one.own == -inf]
+        if layers and self.kind == "fp16":
+            verb = "passes" if len(layers) == 1 else "pass"
+            yield f"warning: {listed(layers, SOME)} {verb} 65504, where fp16 ends: --keep-fp32 PATTERN, or cuda-bf16"
