@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import shape_inference
 
 from archc.runtime.errors import ModelError
+from archc.runtime.model_file import inputs_of, read_model
 
 Size = int | str | None  # a free size has a name, or none
 
@@ -38,30 +38,16 @@ class ModelFile:
 
 def read(path: Path) -> ModelFile:
     """The model in a file, its weights left where they are. Raises ModelError and OSError."""
-    proto = _parsed(path)
-    given = {tensor.name for tensor in proto.graph.initializer}
-    asked = [value for value in proto.graph.input if value.name not in given]
-    if not all(value.type.tensor_type.HasField("shape") for value in (*asked, *proto.graph.output)):
+    proto = read_model(path)
+    if not all(value.type.tensor_type.HasField("shape") for value in (*inputs_of(proto), *proto.graph.output)):
         proto = _with_shapes(path, proto)
-        asked = [value for value in proto.graph.input if value.name not in given]
     return ModelFile(
         path=path,
-        inputs=tuple(_form(path, "input", value) for value in asked),
+        inputs=tuple(_form(path, "input", value) for value in inputs_of(proto)),
         outputs=tuple(_form(path, "output", value) for value in proto.graph.output),
         metadata={entry.key: entry.value for entry in proto.metadata_props},
         external=dict(_external(path, _model_tensors(proto))),
     )
-
-
-def _parsed(path: Path) -> onnx.ModelProto:
-    data = path.read_bytes()
-    try:
-        proto = onnx.ModelProto.FromString(data)
-    except DecodeError as e:
-        raise ModelError(f"{path} is no ONNX model, or is cut off") from e
-    if not proto.ir_version or not proto.opset_import or not proto.graph.output:
-        raise ModelError(f"{path} is no ONNX model: it has no version, no opset or no outputs")
-    return proto
 
 
 def _with_shapes(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:

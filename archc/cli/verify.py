@@ -89,10 +89,10 @@ def _of_model(
 
 
 def _sizes(inputs: Any, what: str) -> dict[str, list[int]]:
-    """Of --input, by the model's inputs."""
-    from archc.runtime.session import open_session
+    """Of --input, by the model's inputs; sizes without a name are the first one's."""
+    from archc.runtime.model_file import inputs_of, read_model
 
     given = input_of(inputs)
     if isinstance(given, list):
-        return {next(iter(open_session(Path(what)).inputs)): given}
+        return {value.name: given for value in inputs_of(read_model(Path(what)))[:1]}
     return given or {}

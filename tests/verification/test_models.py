@@ -168,3 +168,15 @@ def test_a_model_that_differs_exits_with_1(archc: Archc, folder: Path) -> None:
     found = archc("verify", "small.onnx", "--device", "cpu")
     assert found.code == 1
     assert "the first layer that differs: `wide`, conv (small.yaml:" in found.out
+
+
+def test_sizes_without_a_name_are_the_first_input_s_and_no_session_is_opened_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archc.cli.verify import _sizes
+    from archc.runtime import session
+
+    path = foreign(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], size="S")
+    monkeypatch.setattr(session, "open_session", lambda *_, **__: pytest.fail("a session is opened"))
+    assert _sizes([(None, [3, 7, 7])], str(path)) == {"x": [3, 7, 7]}
+    assert _sizes([("x", [3, 7, 7])], str(path)) == {"x": [3, 7, 7]}

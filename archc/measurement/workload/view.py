@@ -13,6 +13,7 @@ import onnx
 from onnx import helper, inliner, shape_inference
 
 from archc.runtime.errors import ModelError
+from archc.runtime.model_file import inputs_of, read_model
 
 _SMALL = 1024  # numbers; smaller constants are kept, since shapes can rest on them
 
@@ -72,9 +73,9 @@ class ModelView:
 
 def view(model: Path | bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ModelView:
     """The model with its inputs of these shapes, the batch included. Raises ModelError where that can't be."""
-    proto = _inlined(read_model(model))
+    proto = _inlined(model if isinstance(model, onnx.ModelProto) else read_model(model))
     constants = {i.name: TensorView(i.name, tuple(i.dims), i.data_type, True) for i in proto.graph.initializer}
-    inputs = [_fixed(i, shapes) for i in proto.graph.input if i.name not in constants]
+    inputs = [_fixed(i, shapes) for i in inputs_of(proto)]
     tensors = {**_inferred(proto, inputs, constants), **constants}
 
     def seen(names: Sequence[str]) -> tuple[TensorView | None, ...]:
@@ -82,19 +83,6 @@ def view(model: Path | bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[in
 
     nodes = tuple(NodeView(n.name, n.op_type, seen(n.input), seen(n.output), n) for n in proto.graph.node)
     return ModelView(nodes, tuple(tensors[i.name] for i in inputs), tuple(o.name for o in proto.graph.output))
-
-
-def read_model(model: Path | bytes | onnx.ModelProto) -> onnx.ModelProto:
-    """A model without the files of its weights, whose numbers don't matter here. Raises ModelError."""
-    if isinstance(model, onnx.ModelProto):
-        return model
-    try:
-        data = model if isinstance(model, bytes) else model.read_bytes()
-        return onnx.ModelProto.FromString(data)
-    except OSError:
-        raise
-    except Exception as e:  # protobuf's DecodeError has its home in a module without types
-        raise ModelError(f"{'the model' if isinstance(model, bytes) else model} is no ONNX model: {e}") from e
 
 
 def _inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
