@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 _GIVE_SIZES = {"Shape", "Size"}
 
+Named = tuple[str, str]  # a node's name, which may be empty, and its op
 
-def check_placement(nodes: Sequence[Placed], provider: str, sizes: frozenset[str] = frozenset()) -> list[Placed]:
+
+def check_placement(nodes: Sequence[Placed], provider: str, sizes: frozenset[Named] = frozenset()) -> list[Placed]:
     """The nodes of ``sizes`` that run elsewhere than on ``provider``. Raises DeviceError where any other does.
 
-    ``sizes`` are names of nodes that compute with sizes alone (``size_nodes``).
+    ``sizes`` are nodes that compute with sizes alone (``size_nodes``).
     """
     elsewhere = [node for node in nodes if node.provider != provider]
-    wrong = [node for node in elsewhere if node.name not in sizes]
+    wrong = [node for node in elsewhere if (node.name, node.op) not in sizes]
     if not wrong:
         return elsewhere
     raise DeviceError(
@@ -36,8 +38,12 @@ def check_placement(nodes: Sequence[Placed], provider: str, sizes: frozenset[str
     )  # fmt: skip
 
 
-def size_nodes(model: Path | bytes) -> frozenset[str]:
-    """The names of a model's nodes that compute with sizes and constants alone; no weights are read."""
+def size_nodes(model: Path | bytes) -> frozenset[Named]:
+    """A model's nodes that compute with sizes and constants alone; no weights are read.
+
+    onnxruntime tells nodes by name and op. Those that share both with a node of the network, as where a model gives no
+    names, are left out: they can't be told from it.
+    """
     import onnx
 
     module: Any = onnx
@@ -48,15 +54,18 @@ def size_nodes(model: Path | bytes) -> frozenset[str]:
     )
     constants = {tensor.name for tensor in loaded.graph.initializer}
     sizes: set[str] = set()
-    names: set[str] = set()
+    found: set[Named] = set()
+    others: set[Named] = set()
     for node in loaded.graph.node:
         given = {name for name in node.input if name}
         if node.op_type == "Constant":
             constants.update(node.output)
         elif node.op_type in _GIVE_SIZES or (given & sizes and given <= sizes | constants):
             sizes.update(node.output)
-            names.add(node.name)
-    return frozenset(names)
+            found.add((node.name, node.op_type))
+        else:
+            others.add((node.name, node.op_type))
+    return frozenset(found - others)
 
 
 def _by_op(nodes: Iterable[Placed], provider: str) -> Iterable[str]:

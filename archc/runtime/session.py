@@ -140,7 +140,7 @@ def _open(model: Path | bytes, device: str, settings: Settings) -> Session:
     return Session(raw, device, settings, nodes, check_placement(nodes, provider, sizes))
 
 
-def _made(model: Path | bytes, device: str, settings: Settings) -> tuple[Any, frozenset[str]]:
+def _made(model: Path | bytes, device: str, settings: Settings) -> tuple[Any, frozenset[tuple[str, str]]]:
     """onnxruntime's session, and the nodes that may be on the CPU: where it would leave some there, those of sizes."""
     from archc.runtime import ort
     from archc.runtime.placement import size_nodes

@@ -206,7 +206,23 @@ def sized() -> bytes:
 
 
 def test_arithmetic_on_sizes_is_told_from_the_network(tmp_path: Path) -> None:
-    assert size_nodes(sized()) == size_nodes(written(tmp_path, sized())) == {"shape", "height", "sizes"}
+    sizes = {("shape", "Shape"), ("height", "Gather"), ("sizes", "Concat")}
+    assert size_nodes(sized()) == size_nodes(written(tmp_path, sized())) == sizes
+
+
+def test_nodes_without_names_are_no_sizes_unless_their_op_is() -> None:
+    """A network of which one node is a Shape, and none has a name, must not run on the CPU unseen."""
+    ops = {"Shape": ["x"], "Relu": ["x"], "Cast": ["shape"]}
+    nodes = [
+        helper.make_node(op, given, [op.lower()], **({"to": FLOAT} if op == "Cast" else {}))
+        for op, given in ops.items()
+    ]
+    nodes += [helper.make_node("Cast", ["relu"], ["y"], to=FLOAT)]
+    data = model(nodes, {"x": (FLOAT, ["N", 2])}, {"y": (FLOAT, ["N", 2]), "cast": (FLOAT, [2])})
+    assert size_nodes(data) == {("", "Shape")}
+    placed = [Placed("", op, CPU) for op in ("Shape", "Relu")]
+    with pytest.raises(DeviceError, match="1 of 2 nodes would not run"):
+        check_placement(placed, CUDA, size_nodes(data))
 
 
 def test_every_node_must_have_its_provider() -> None:
@@ -222,7 +238,7 @@ def test_every_node_must_have_its_provider() -> None:
 
 def test_nodes_on_the_cpu_by_design_are_told() -> None:
     nodes = [Placed("shape", "Shape", CPU), Placed("conv", "Conv", CUDA)]
-    assert check_placement(nodes, CUDA, frozenset({"shape"})) == nodes[:1]
+    assert check_placement(nodes, CUDA, frozenset({("shape", "Shape")})) == nodes[:1]
     with pytest.raises(DeviceError, match="1 of 2 nodes would not run on CUDA"):
         check_placement(nodes, CUDA)
 
