@@ -39,6 +39,7 @@ MACS: dict[str, Count] = {
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
     "QLinearMatMul": _matmul,
+    "MatMulNBits": _matmul,
     "FusedConv": _conv(1),
     "FusedGemm": _gemm,
     "FusedMatMul": _matmul,

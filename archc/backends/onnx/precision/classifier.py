@@ -1,0 +1,154 @@
+"""Large linear layers with weights of 8 bits, in a network that computes in floating point.
+
+A linear layer reads each of its weights once a batch, so that its time is that of reading them. In 8 bits, with a scale
+for every ``BLOCK`` of them, they are a quarter or half of what they were. It is onnxruntime's operator MatMulNBits:
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulNBits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from archc.backends.onnx.calibration import Calibration
+from archc.backends.onnx.passes.base import Change, ProgramPass, Report
+from archc.backends.onnx.passes.contracts import nothing_quantized
+from archc.backends.onnx.precision import shown
+from archc.backends.onnx.precision.errors import Comparison, ErrorReport
+from archc.backends.onnx.precision.int8.rules import PLAIN
+from archc.backends.onnx.precision.keep import kept
+from archc.backends.onnx.precision.samples import samples_for
+from archc.backends.onnx.precision.simulate import simulated
+from archc.backends.onnx.program import OnnxNode, Program
+from archc.backends.onnx.values import Array
+from archc.backends.onnx.wire import dtype_of
+from archc.display.numbers import binary, count
+from archc.runtime.inputs import Refused
+
+LARGE = 1 << 20  # weights; below this a layer takes too little time for it to matter
+BLOCK = 128  # inputs that share a scale
+OP, DOMAIN = "MatMulNBits", "com.microsoft"
+ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
+
+_MIDDLE = 128  # the bits that stand for 0
+_LIMIT = 127
+_IN_8_BITS = 4  # MatMulNBits's accuracy_level: a CPU may compute in int8 with what is read, rounded by row and block
+
+
+@dataclass(frozen=True)
+class ClassifierReport:
+    """Bytes of the weights before and after; with a ``calibration``, what it costs on its samples."""
+
+    layers: tuple[str, ...]
+    before: int
+    after: int
+    calibration: Calibration | None = None
+    errors: ErrorReport | None = None
+    refused: tuple[Refused, ...] = ()
+    flat: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """For people."""
+        sizes = f"{binary(self.before)} of weights in {binary(self.after)}"
+        found = [f"{count(len(self.layers), 'large linear layer')} with weights in 8 bits: {sizes}"]
+        if self.calibration and self.errors:
+            found.append(f"what these cost, on {shown.samples(self.errors, self.calibration)}:")
+            found += shown.losses(self.errors)
+            found += shown.remarks(self.calibration, self.refused, self.flat, ON_RANDOM)
+        return found
+
+
+@dataclass
+class Int8Classifier(ProgramPass):
+    """Gives linear layers of ``LARGE`` weights and more weights of 8 bits; of those that ``keep_fp32`` matches, none.
+
+    Each block has the scale that its largest weight needs. On a CPU the inputs are rounded to 8 bits too, by row and
+    block. With a ``calibration``, the report says what that costs on its samples, prepared by the spec's
+    ``preprocess``.
+    """
+
+    keep_fp32: Sequence[str] = ()
+    calibration: Calibration | None = None
+    preprocess: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    report: Report | None = field(default=None, init=False)
+
+    name = "int8-classifier"
+    summary = "weights of large linear layers in 8 bits, in blocks"
+    requires = (nothing_quantized,)
+
+    def run(self, program: Program) -> list[Change]:
+        """Raises RequestError where a pattern matches no layer, or the samples can't be used."""
+        layers = kept(self.keep_fp32, [node.layer for node in program.nodes if node.layer])
+        large = [node for node in program.of_type("Gemm") if node.layer not in layers and _is_large(program, node)]
+        exact = program.copy()
+        sizes = [_rewrite(program, node) for node in large]
+        if large:
+            program.opsets[DOMAIN] = 1
+            program.settle()
+            self.report = self._report(exact, program, [node.layer for node in large], sizes)
+        return [Change(node.layer, f"{b} of weights in {a}") for node, (b, a) in zip(large, _shown(sizes), strict=True)]
+
+    def _report(
+        self, exact: Program, program: Program, layers: Sequence[str], sizes: Sequence[tuple[int, int]]
+    ) -> ClassifierReport:
+        before, after = (sum(side) for side in zip(*sizes, strict=True))
+        if self.calibration is None:
+            return ClassifierReport(tuple(layers), before, after)
+        samples = samples_for(self.calibration, exact, self.preprocess)
+        exact, rounded = simulated(exact), simulated(program)
+        errors = Comparison(exact, rounded, exact, ()).report(samples)
+        told = tuple(samples.refused), samples.flat
+        return ClassifierReport(tuple(layers), before, after, self.calibration, errors, *told)
+
+
+def _shown(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    return ((binary(before), binary(after)) for before, after in sizes)
+
+
+def _is_large(program: Program, node: OnnxNode) -> bool:
+    """Whether it is a linear layer with enough weights, output by input, and a bias that is constant or none."""
+    plain = all(node.attributes.get(key, value) == value for key, value in PLAIN.items())
+    constant = all(program.is_constant(tensor) for tensor in node.inputs[1:] if tensor)
+    if not plain or not constant or not node.attributes.get("transB", 0):
+        return False
+    bias = [len(program.initializers[tensor].shape) for tensor in node.inputs[2:] if tensor]
+    return prod(program.initializers[node.inputs[1]].shape) >= LARGE and bias in ([], [1])
+
+
+def _rewrite(program: Program, node: OnnxNode) -> tuple[int, int]:
+    """Put the operator in the layer's place; gives the bytes of its weights before and after."""
+    weight = program.initializers[node.inputs[1]]
+    outputs, inputs = weight.shape
+    blocks = ceil(inputs / BLOCK)
+    dtype = dtype_of(weight.dtype)
+
+    def read() -> tuple[Array, Array]:
+        return rounded(np.asarray(weight.read(), dtype))
+
+    name = weight.name
+    bits = program.initializer(f"{name}.quantized", (outputs, blocks, BLOCK), "uint8", lambda: read()[0])
+    scales = program.initializer(f"{name}.scale", (outputs, blocks), weight.dtype, lambda: read()[1])
+    bias = [tensor for tensor in node.inputs[2:] if tensor]
+    program.set_inputs(node, [node.inputs[0], bits, scales, *(["", "", *bias] if bias else [])])
+    node.op_type, node.domain = OP, DOMAIN
+    node.attributes = {"K": inputs, "N": outputs, "bits": 8, "block_size": BLOCK, "accuracy_level": _IN_8_BITS}
+    return outputs * inputs * dtype.itemsize, outputs * blocks * (BLOCK + dtype.itemsize)
+
+
+def rounded(weight: Array) -> tuple[Array, Array]:
+    """Weights of outputs × inputs as outputs × blocks × ``BLOCK`` of u8, and the scales of outputs × blocks.
+
+    A weight is (bits − 128) · scale; scales have the weights' dtype. The last block is filled up with zeros.
+    """
+    outputs, inputs = weight.shape
+    padded = np.pad(weight.astype(np.float32), ((0, 0), (0, -inputs % BLOCK))).reshape(outputs, -1, BLOCK)
+    scales = (np.abs(padded).max(-1) / _LIMIT).astype(weight.dtype)
+    step = scales.astype(np.float32)
+    step[step == 0] = 1  # all zeros, or too small for the dtype
+    padded /= step[..., None]
+    bits = np.clip(np.rint(padded, out=padded) + _MIDDLE, 1, 255).astype(np.uint8)
+    return bits, scales
