@@ -53,8 +53,8 @@ class ClassifierReport:
 
     def lines(self) -> list[str]:
         """For people."""
-        sizes = f"{binary(self.before)} of weights in {binary(self.after)}"
-        found = [f"{count(len(self.layers), 'large linear layer')} with weights in 8 bits: {sizes}"]
+        sizes = f"{binary(self.before)} in {binary(self.after)}"
+        found = [f"{count(len(self.layers), 'large linear layer')} with weights of 8 bits: {sizes}"]
         if self.calibration and self.errors:
             found.append(f"what these cost, on {shown.samples(self.errors, self.calibration)}:")
             found += shown.losses(self.errors)
@@ -77,7 +77,7 @@ class Int8Classifier(ProgramPass):
     report: Report | None = field(default=None, init=False)
 
     name = "int8-classifier"
-    summary = "weights of large linear layers in 8 bits, in blocks"
+    summary = "large linear layers have weights of 8 bits, with a scale for each block"
     requires = (nothing_quantized,)
 
     def run(self, program: Program) -> list[Change]:
