@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -19,16 +19,23 @@ _UNABLE = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.EPERM)
 def folder_aside(home: Path) -> Generator[Path, None, None]:
     """A new folder on the file system of ``home``, gone at the end of the block with all that is left in it.
 
+    So are folders that were made for it, ``home`` among them, where nothing came to stand in them.
     It stands beside ``home`` where it can: Triton takes every folder of a model repository for a model, also one
     that a killed process left there.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    path = _beside(home) / f".archc-{token_hex(8)}.tmp"
-    path.mkdir()
-    try:
+    missing = [folder for folder in (home, *home.parents) if not folder.exists()]
+    path: Path | None = None
+    try:  # before anything is made: Ctrl-C may come at once
+        home.mkdir(parents=True, exist_ok=True)
+        path = _beside(home) / f".archc-{token_hex(8)}.tmp"
+        path.mkdir()
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        if path is not None:
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # the innermost first; one that is not empty stays, and those around it
+            for folder in missing:
+                folder.rmdir()
 
 
 def _beside(home: Path) -> Path:

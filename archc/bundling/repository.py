@@ -54,8 +54,10 @@ def write(entries: Sequence[Entry], out: Path, *, force: bool = False) -> None:
         aside = [stack.enter_context(folder_aside(out)) for _ in entries]
         for entry, folder in zip(entries, aside, strict=True):
             _write_aside(entry, folder / entry.name)
-        for entry, folder in zip(entries, aside, strict=True):
-            _publish(entry, folder / entry.name, out / entry.name, force=force)
+        with ExitStack() as undo:
+            for entry, folder in zip(entries, aside, strict=True):
+                _publish(entry, folder / entry.name, out / entry.name, undo, force=force)
+            undo.pop_all()
 
 
 def _check_place(final: Path) -> None:
@@ -98,18 +100,34 @@ def _write_aside(entry: Entry, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _publish(entry: Entry, new: Path, final: Path, *, force: bool) -> None:
-    """A first version comes with its folder, a further one alone; with ``force`` a new folder replaces the old."""
+def _publish(entry: Entry, new: Path, final: Path, undo: ExitStack, *, force: bool) -> None:
+    """A first version comes with its folder, a further one alone; with ``force`` a new folder replaces the old.
+
+    ``undo`` is given what takes it back.
+    """
     if not final.exists():
-        replace_folder(new, final)
+        _move(new, final, undo)
     elif not force:
         for name, text in entry.texts.items():
             if not (final / name).exists():
+                undo.callback((final / name).unlink, missing_ok=True)
                 write_text(final / name, text)
-        replace_folder(new / str(entry.version), final / str(entry.version))
+        _move(new / str(entry.version), final / str(entry.version), undo)
     else:
         _keep_others(new, final)
         replace_folder(new, final)
+        undo.callback(replace_folder, new, final)
+
+
+def _move(new: Path, final: Path, undo: ExitStack) -> None:
+    """To a place where nothing stands."""
+    undo.callback(_take_back, new, final)
+    replace_folder(new, final)
+
+
+def _take_back(new: Path, final: Path) -> None:
+    if not new.exists():
+        final.rename(new)
 
 
 def _keep_others(new: Path, final: Path) -> None:

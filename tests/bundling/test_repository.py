@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
+import pkgutil
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -273,6 +279,82 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_bundle(tmp_path: Path
         process.wait()
         assert tree(out) in states
         assert os.listdir(out) == ["net"]
+
+
+@pytest.mark.slow
+def test_interrupted_at_any_moment_nothing_is_left_behind(tmp_path: Path) -> None:
+    """By Ctrl-C, at moments between start and end: nothing or the whole bundle, and no folders of its making."""
+    home, net = tmp_path / "home", models.large(tmp_path / "net.onnx", megabytes=24, seed=0)
+    home.mkdir()
+    script = f"import signal, sys; sys.path.insert(0, {str(ROOT)!r}); {BUNDLE.split(';', 1)[1]}"
+    command = [sys.executable, "-c", script, str(net), "--out", str(home / "a" / "repository")]
+    start = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    took = time.monotonic() - start
+    whole = tree(home)
+    moments = random.Random(0)
+    for _ in range(8):
+        shutil.rmtree(home / "a", ignore_errors=True)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(0.4, 1.0) * took)
+        process.send_signal(signal.SIGINT)
+        code = process.wait()
+        if code == 0:
+            assert tree(home) == whole
+        assert tree(home) in ({}, whole)
+        assert os.listdir(home) in ([], ["a"]) and (os.listdir(home) == [] or tree(home) == whole)
+
+
+class _Stopped(BaseException):
+    """As KeyboardInterrupt is, which would end the tests."""
+
+
+STEPS = ["place.os.rename", "repository.replace_folder", "repository.shutil.copyfile", "repository.write_text"]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("reason", [_Stopped, OSError(errno.ENOSPC, "full")], ids=["Ctrl-C", "full disk"])
+@pytest.mark.parametrize("nth", [0, 1])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("there", [False, True], ids=["first", "second version"])
+def test_broken_off_at_a_step_all_is_as_it_was(
+    tmp_path: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+    step: str,
+    nth: int,
+    reason: Any,
+    late: bool,
+) -> None:
+    nets = [models.classifier(tmp_path / f"{name}.onnx") for name in ("net", "other")]
+    home = out.parent.parent / "new" / "repository"
+    if there:
+        bundle(nets, home)
+        for name in ("net", "other"):  # so that the second version brings it
+            (home / name / "labels.txt").unlink()
+    before, folders = (tree(home), sorted(home.parent.rglob("*"))) if there else ({}, [])
+    target = f"archc.bundling.{step}"
+    calls, do = count(), pkgutil.resolve_name(target)
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) != nth:
+            return do(*args, **kwargs)
+        if late:
+            do(*args, **kwargs)
+        raise reason
+
+    monkeypatch.setattr(target, broken)
+    with suppress(_Stopped, WriteError):
+        bundle(nets, home, Request(version=2))
+    monkeypatch.undo()
+    if next(calls) <= nth:
+        assert "write_text" in step or "rename" in step, "only these are not needed for all"
+        return
+    assert tree(home) == before
+    assert home.parent.exists() == there
+    assert (sorted(home.parent.rglob("*")) if there else []) == folders
+    bundle(nets, home, Request(version=2))
 
 
 FULL = """
