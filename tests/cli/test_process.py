@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from archc.cli.failures import explain
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+NET = """
+name: net
+input: [3, 8, 8]
+preprocess: {mean: 0.5, std: 0.25, color: rgb, resize: 8}
+body:
+  pool: global_avg_pool
+  flatten: flatten
+  fc: linear(3)
+"""
 
 HEAVY = """
 import sys
@@ -53,22 +69,95 @@ def test_the_core_needs_neither_torch_nor_onnx_nor_numpy(args: list[str], tmp_pa
     assert ran.stdout.endswith("IMPORTED\n"), ran.stdout[-300:] + ran.stderr[-300:]
 
 
-@pytest.mark.parametrize(
-    ("missing", "args", "extra"),
-    [
-        ("onnx", ["build", "resnet18", "--to", "onnx"], "archc[onnx]"),
-        ("numpy", ["build", "resnet18", "--to", "onnx"], "archc[onnx]"),
-    ],
+ON_ONNX = (
+    "build net.yaml --to onnx",
+    "build net.yaml --to onnx --profile cuda-bf16",
+    "build net.yaml --to onnx --profile cpu-int8 --calibrate random",
+    "verify net.yaml",
+    "verify net.onnx",
+    "bench net.yaml",
+    "bench net.onnx",
+    "tune net.onnx",
+    "bundle net.onnx --out models",
+    "list --profiles",
 )
-def test_a_missing_extra_is_named(missing: str, args: list[str], extra: str, tmp_path: Path) -> None:
-    hide = (
-        f"import sys; sys.modules[{missing!r}] = None; from archc.cli import run; raise SystemExit(run(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", hide, *args]
-    ran = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 2
-    assert f"pip install '{extra}'" in ran.stderr and missing in ran.stderr
-    assert "Traceback" not in ran.stderr
+ON_SESSIONS = ("run net.onnx --random", "bench net.onnx", "tune net.onnx", "verify net.onnx")
+
+# Module → the commands that need it, and what brings it.
+NEEDS: dict[str, tuple[Sequence[str], str]] = {
+    "numpy": ((*ON_ONNX, "run net.onnx --random", "run net.onnx red.png", "weights net.safetensors net.yaml"), "onnx"),
+    "onnx": (ON_ONNX, "onnx"),
+    "ml_dtypes": (ON_ONNX, "onnx"),
+    "safetensors": (("weights net.safetensors net.yaml", "build net.yaml --weights net.safetensors --to onnx"), "onnx"),
+    "onnxruntime": ((*ON_SESSIONS, "build net.yaml --to onnx --profile cpu-int8 --calibrate random"), "runtime"),
+    "PIL": (("run net.onnx red.png",), "runtime"),
+    "torch": (("verify net.yaml", "weights net.pth net.yaml"), "torch"),
+    "matplotlib": (("bench net.onnx --plot roof.png",), "plot"),
+}
+RIVALS = {"torch": "torch", "openvino": "openvino", "onnxscript": "torch-export"}
+
+ONE_BY_ONE = """
+import json, sys, io, contextlib
+sys.modules[sys.argv[1]] = None
+from archc.cli import run
+for line in sys.argv[2:]:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = run(line.split())
+    print("RAN", json.dumps([line, code, said.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network, its model, its weights in two files, and an image."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "net.yaml").write_text(NET)
+    assert archc("build", "net.yaml", "--to", "onnx", "--out", ".", cwd=folder).returncode == 0
+    weights = {"fc.weight": torch.zeros(3, 3), "fc.bias": torch.zeros(3)}
+    save_file(weights, folder / "net.safetensors")
+    torch.save(weights, folder / "net.pth")
+    Image.new("RGB", (8, 8)).save(folder / "red.png")
+    return folder
+
+
+def without(module: str, commands: Sequence[str], folder: Path) -> Iterator[tuple[str, int, str]]:
+    """Each command's exit code and stderr where a module can't be imported."""
+    command = [sys.executable, "-c", ONE_BY_ONE, module, *commands]
+    ran = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    found = [json.loads(line.removeprefix("RAN ")) for line in ran.stdout.splitlines() if line.startswith("RAN ")]
+    assert len(found) == len(commands)
+    return ((line, code, said) for line, code, said in found)
+
+
+@pytest.mark.parametrize("module", NEEDS)
+def test_every_command_names_the_package_that_it_lacks(module: str, made: Path) -> None:
+    commands, extra = NEEDS[module]
+    for line, code, said in without(module, commands, made):
+        assert code == 2 and module in said.replace("PyTorch", "torch"), (line, said)
+        assert f"archc[{extra}]" in said, (line, said)
+
+
+@pytest.mark.parametrize("module", RIVALS)
+def test_a_rival_that_is_missing_is_named(module: str, made: Path) -> None:
+    ((_, code, said),) = without(module, [f"bench net.onnx --against {RIVALS[module]}"], made)
+    assert code == 2 and f"pip install {module}" in said
+
+
+@pytest.mark.parametrize("module", ["numpy", "onnx", "onnxruntime"])
+def test_doctor_says_what_is_missing(module: str, made: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, module, "doctor --device cpu"],
+        cwd=made, env=ENVIRONMENT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ", 3, " in ran.stdout and module in ran.stdout and "Traceback" not in ran.stderr
+
+
+def test_a_library_that_can_not_be_loaded_is_no_missing_one() -> None:
+    said = explain(ImportError("libtorch.so: cannot open shared object file", name="torch._C"))
+    assert said == "error: torch is installed, and can't be imported: libtorch.so: cannot open shared object file"
+    assert explain(ImportError("of archc's own", name="archc.ops")) is None
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
