@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -153,4 +154,5 @@ def test_what_build_prints(spec: Path, capsys: pytest.CaptureFixture[str], golde
     assert (ran.code, ran.err) == (0, "")
     lines = [line for line in TIME.sub("in 0.0 s", ran.out).splitlines(keepends=True) if "SQNR" not in line]
     golden(GOLDENS / "build_int8_classifier.txt", "".join(lines))
-    assert "  output: SQNR 4" in ran.out or "  output: SQNR 5" in ran.out
+    (sqnr,) = re.findall(r"^  output: SQNR ([\d.]+) dB", ran.out, re.MULTILINE)
+    assert 35 < float(sqnr) < 60
