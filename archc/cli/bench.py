@@ -106,12 +106,15 @@ def _plan(
 ) -> Plan:  # fmt: skip
     """With the settings that `archc tune` found for the model, where there are some."""
     from archc.measurement.bench import Plan
-    from archc.runtime.profile import settings_for
+    from archc.measurement.tuning.tune import settings_text
+    from archc.runtime.profile import profile_path, settings_for
     from archc.runtime.session import Settings
 
     settings, note = settings_for(subject.model, device)
+    if settings is not None:
+        note = f"{profile_path(subject.model)} is used: {settings_text(settings)}"
     if note:
-        say(note)
+        click.echo(f"note: {note}", err=True)
     return Plan(device, batch_sizes, sizes, threads, against, rounds, seconds, settings or Settings())
 
 

@@ -14,10 +14,11 @@ from archc.runtime.devices import CPU
 
 _GRAPH = "gpu_graph_id"
 _NO_GRAPH = -1
+MOST = 32  # graphs of a session: each keeps memory on the device, and photographs can have any number of sizes
 
 
 class Replays:
-    """The captured graphs of a session on ``device``, by the shapes of its inputs."""
+    """The captured graphs of a session on ``device``, by the shapes of its inputs, ``MOST`` of them at most."""
 
     def __init__(self, raw: Any, device: str, device_id: int = 0) -> None:
         self._raw, self._device, self._device_id = raw, device, device_id
@@ -25,20 +26,28 @@ class Replays:
         self._lock = Lock()  # onnxruntime's sessions take several threads at once; our buffers hold one run's numbers
 
     def run(self, given: Mapping[str, Any]) -> list[Any]:
-        """OrtValues in the CPU's memory to OrtValues there, in the order of the session's outputs."""
+        """OrtValues in the CPU's memory to OrtValues, in the order of the session's outputs.
+
+        Shapes for which there is no graph any more run without one.
+        """
         shapes = tuple(tuple(given[arg.name].shape()) for arg in self._raw.get_inputs())
         with self._lock:
             if shapes not in self._known:
+                if len(self._known) == MOST:
+                    return self._plain(given)
                 self._known[shapes] = self._capture(given, len(self._known) + 1)
             return self._known[shapes].run(given)
 
     def _capture(self, given: Mapping[str, Any], number: int) -> _Replay:
         """Buffers for inputs, and for outputs as large as a run without a graph says they are."""
-        values = self._raw.run_with_ort_values(None, dict(given), _options(_NO_GRAPH))
+        values = self._plain(given)
         names = [arg.name for arg in self._raw.get_outputs()]
         inputs = {name: self._buffer(value) for name, value in given.items()}
         outputs = {name: self._buffer(value) for name, value in zip(names, values, strict=True)}
         return _Replay(self._raw, inputs, outputs, number)
+
+    def _plain(self, given: Mapping[str, Any]) -> list[Any]:
+        return self._raw.run_with_ort_values(None, dict(given), _options(_NO_GRAPH))
 
     def _buffer(self, like: Any) -> Any:
         return empty(like, self._device, self._device_id)

@@ -131,9 +131,14 @@ def test_settings_that_were_tuned_are_used(archc: Call, monkeypatch: pytest.Monk
         return original(*args, **named)
 
     monkeypatch.setattr(benches, "open_session", spy)
-    code, _, _ = archc("bench", model, "--rounds", "1")
+    code, _, err = archc("bench", model, "--rounds", "1")
     assert code == 0
     assert all(settings is None or not settings.mem_pattern for settings in seen)
+    assert err == "note: generated/tiny.profile.json is used: intra_op_threads 1, mem_pattern off\n"
+    with model.open("ab") as file:
+        file.write(b"\x12\x00")  # another name of the producer: another file, and the same model
+    code, _, err = archc("bench", model, "--rounds", "1")
+    assert code == 0 and err.startswith("note: generated/tiny.profile.json is not used: the model has changed")
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,17 @@ def test_replayed_runs_read_what_they_are_given_now() -> None:
         np.testing.assert_array_equal(got.numpy(), session.run({"x": x})["logits"])
 
 
+def test_shapes_beyond_the_most_graphs_run_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archc.runtime.binding.MOST", 2)
+    session = open_session(channel_means())
+    replays = Replays(session.raw, "cpu")
+    for batch in (1, 2, 3, 4, 1, 3):
+        x = np.full((batch, 3, 8, 8), batch, np.float32)
+        (got,) = replays.run({"x": ort.ort.OrtValue.ortvalue_from_numpy(x)})
+        np.testing.assert_array_equal(got.numpy(), np.full((batch, 3), batch, np.float32))
+    assert len(replays._known) == 2
+
+
 def test_replayed_runs_of_several_threads_do_not_mix() -> None:
     session = open_session(channel_means(size=(64, 64)))
     replays = Replays(session.raw, "cpu")
