@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archc.display.names import some
 from archc.runtime.devices import DeviceError
@@ -44,19 +44,14 @@ def size_nodes(model: Path | bytes) -> frozenset[Named]:
     onnxruntime tells nodes by name and op. Those that share both with a node of the network, as where a model gives no
     names, are left out: they can't be told from it.
     """
-    import onnx
+    from archc.runtime.model_file import read_model
 
-    module: Any = onnx
-    loaded = (
-        module.load_model_from_string(model)
-        if isinstance(model, bytes)
-        else module.load_model(str(model), load_external_data=False)
-    )
-    constants = {tensor.name for tensor in loaded.graph.initializer}
+    graph = read_model(model).graph
+    constants = {tensor.name for tensor in graph.initializer}
     sizes: set[str] = set()
     found: set[Named] = set()
     others: set[Named] = set()
-    for node in loaded.graph.node:
+    for node in graph.node:
         given = {name for name in node.input if name}
         if node.op_type == "Constant":
             constants.update(node.output)
