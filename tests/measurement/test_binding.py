@@ -57,7 +57,7 @@ def test_a_fixed_batch_can_not_be_another() -> None:
 
 
 def test_several_inputs_are_named() -> None:
-    with pytest.raises(ModelError, match="2 inputs; name them: --input image=224x224x3$"):
+    with pytest.raises(ModelError, match=r"2 inputs; name them: --input image=224x224x3$"):
         input_shapes({**IMAGE, **ANY_SIZE}, 1, {None: [3, 32, 32]})
 
 
