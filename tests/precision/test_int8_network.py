@@ -290,3 +290,22 @@ def test_a_resize_to_sizes_that_no_scale_makes_for_sure(tmp_path: Path) -> None:
         loss = Loss()
         loss.see(run(before, feeds)["both"], run(program, feeds, optimised=optimised)["both"])
         assert loss.sqnr > 30
+
+
+@pytest.mark.parametrize("size", [(4, 5), (3, 12), (9, 4)])
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_a_resize_to_a_smaller_size_between_integers(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+    """onnxruntime can't make maps smaller by cubics with channels last, and would put them so."""
+    net = Net(3, 6, 10)
+    y = net.conv("before", "x", 4, 3, of=3, pad=1)
+    how = {"coordinate_transformation_mode": "half_pixel", "mode": mode, "axes": [2, 3]}
+    y = net.node("Resize", "down", y, "", "", net.weight("sizes", size, "int64"), **how)
+    program = net.program(net.conv("after", y, 4, 3, of=4, pad=1))
+    before = program.copy()
+    quantized(program, tmp_path)
+    for batch in (1, 3):
+        feeds = feeds_of(program, batch)
+        for optimised in (False, True):
+            loss = Loss()
+            loss.see(run(before, feeds)["after"], run(program, feeds, optimised=optimised)["after"])
+            assert loss.sqnr > 30

@@ -20,7 +20,7 @@ from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import REDUCED_LIMIT, WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import Plan, plan
 from archc.backends.onnx.precision.int8.report import Int8Report
-from archc.backends.onnx.precision.int8.resizes import name_all_sizes
+from archc.backends.onnx.precision.int8.resizes import keep_channels_first, name_all_sizes
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.precision.samples import samples_for
 from archc.backends.onnx.program import OnnxNode, Program
@@ -46,6 +46,7 @@ class QuantizeInt8(ProgramPass):
     def run(self, program: Program) -> list[Change]:
         """Raises RequestError where it can't be calibrated so, or a pattern of ``keep_fp32`` matches no layer."""
         name_all_sizes(program)
+        keep_channels_first(program)
         split_hard_swishes(program)
         program.settle()
         made = plan(program, kept(self.keep_fp32, (node.layer for node in program.nodes)))

@@ -2,7 +2,7 @@
 
 QLinearConv works with channels last. Transposes that are put around it are moved along the graph, and through a Resize
 by permuting its sizes, as if there were one for each axis: where ``axes`` names two of four, the session fails to load
-(onnxruntime 1.31).
+(onnxruntime 1.31). It fails as well where what they make is a cubic Resize with channels last to a smaller size.
 """
 
 from __future__ import annotations
@@ -31,6 +31,34 @@ def name_all_sizes(program: Program) -> None:
             inputs = [data, "", "", _sizes(program, node, sizes, ahead)]
         del node.attributes["axes"]
         program.set_inputs(node, inputs)
+
+
+def keep_channels_first(program: Program) -> None:
+    """Let each cubic Resize to a smaller size have maps of one channel, by a Reshape before it and one after it.
+
+    These move no numbers, and no transpose goes through them.
+    """
+    for node in program.of_type("Resize"):
+        before, after = (_map_of(program, tensor) for tensor in (node.inputs[0], node.outputs[0]))
+        if node.attributes.get("mode") != "cubic" or before is None or after is None:
+            continue
+        if all(m >= n for n, m in zip(before[1:], after[1:], strict=True)):
+            continue
+        apart = program.constant(f"{node.name}.apart", [-1, 1, *before[1:]], "int64")
+        (maps,) = program.add("Reshape", [node.inputs[0], apart], like=node)
+        program.set_inputs(node, [maps, *node.inputs[1:]])
+        result, resized = node.outputs[0], program.unique(f"{node.name}.maps")
+        program.set_output(node, 0, resized)
+        together = program.constant(f"{node.name}.together", [-1, *after], "int64")
+        name = program.unique(f"{node.name}.Reshape")
+        program.append(OnnxNode("Reshape", [resized, together], [result], {}, name, node.layer))
+
+
+def _map_of(program: Program, tensor: str) -> tuple[int, ...] | None:
+    """Channels, height and width; None of anything else."""
+    shape = program.shape(tensor) or ()
+    sizes = tuple(size for size in shape[1:] if isinstance(size, int))
+    return sizes if len(shape) == 4 and len(sizes) == 3 else None
 
 
 def _factors(before: Sequence[int | str], after: Array) -> Array | None:
