@@ -125,7 +125,7 @@ def _subject(
     """What is to be measured, and the sizes of its inputs that are asked for and not fixed in it."""
     from archc.measurement.subject import of_model, of_network
 
-    if Path(what).suffix == ".onnx":
+    if Path(what).suffix.lower() == ".onnx":
         if needless := given_options(_OF_SPEC):
             raise click.UsageError(f"{needless[0]} speaks of a SPEC; {what} is a model")
         return of_model(Path(what), weights), sizes_of(changes["inputs"])

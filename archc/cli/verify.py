@@ -49,7 +49,7 @@ def command(what: str, form: str, **given: Any) -> int:
     """
     from archc.verification.report import as_json, as_text
 
-    found = (_of_model if Path(what).suffix == ".onnx" else _of_spec)(what, **given)
+    found = (_of_model if Path(what).suffix.lower() == ".onnx" else _of_spec)(what, **given)
     click.echo(as_json(found) if form == "json" else as_text(found), nl=False)
     return 0 if found.agrees else FAILED_CHECK
 

@@ -32,7 +32,7 @@ def verify(
     Raises RequestError, CompileError, WeightsError, ModelError, and DeviceError where the device asked for is missing.
     """
     chosen, missing = available(device)
-    if isinstance(what, str | Path) and Path(what).suffix == ".onnx":
+    if isinstance(what, str | Path) and Path(what).suffix.lower() == ".onnx":
         if profiles:
             raise RequestError(f"{what} is a model, and profiles are those of a network")
         asked = {name: tuple(size) for name, size in (sizes or {}).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,8 @@ def test_what_the_network_is_can_be_changed(archc: Call) -> None:
 def test_a_model_is_measured_as_it_is(archc: Call) -> None:
     archc("build", "tiny.yaml", "--to", "onnx")
     assert measured(archc, "generated/tiny.onnx")["name"] == "tiny.onnx"
+    shutil.copy("generated/tiny.onnx", "LOUD.ONNX")
+    assert measured(archc, "LOUD.ONNX")["name"] == "LOUD.ONNX"
     code, _, err = archc("bench", "generated/tiny.onnx", "--set", "width=4")
     assert (code, "generated/tiny.onnx is a model" in err) == (2, True)
 
