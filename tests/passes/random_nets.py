@@ -98,6 +98,8 @@ class Nets:
         if self.maybe(0.3):
             self.add(x, self.random.choice(["pad(1)", "pad([2, 0, 0, 2])"]), channels, size + 2)
         elif self.maybe(0.3):
-            self.add(x, f'upsample(2, mode="{self.random.choice(["nearest", "bilinear"])}")', channels, size * 2)
+            name, _, other = self.random.choice(self.known)
+            mode = self.random.choice(["nearest", "bilinear", "bicubic"])
+            self.add(f"{x}, {name}", f'resize_like(mode="{mode}")', channels, other)
         else:
             self.add(x, self.random.choice(SAME), channels, size)
