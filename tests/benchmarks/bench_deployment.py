@@ -126,6 +126,17 @@ def test_latency_on_a_cpu(report: Report, weights: Path, wanted: Wanted, tmp_pat
     assert smaller >= wanted.int8
 
 
+@pytest.mark.parametrize(("name", "batch"), [("alexnet", 1), ("alexnet", 8), ("vgg16", 1)])
+def test_classifiers_read_weights_of_8_bits_faster(report: Report, name: str, batch: int, tmp_path: Path) -> None:
+    network = archc.compile(name)
+    image = np.random.default_rng(0).standard_normal((batch, 3, 224, 224)).astype(np.float32)
+    plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
+    network.onnx(plain, profile="cpu")
+    network.onnx(small, profile="cpu", int8_classifier=True)
+    found = compare({"fp32": runtime(plain, image), "8-bit classifier": runtime(small, image)}, rounds=ROUNDS)
+    assert add(report, found, f"{name} fp32, batch {batch}", "8-bit classifier", "fp32", "≥ 1×") >= 1 - NOISE
+
+
 @pytest.mark.parametrize("weights", ["vgg16"], indirect=True)
 def test_a_session_of_vgg16_starts_twice_as_fast(report: Report, weights: Path, tmp_path: Path) -> None:
     """The weights lie beside the model, and are mapped; torch's are in it, where they must be read and copied."""
