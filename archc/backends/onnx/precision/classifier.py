@@ -7,7 +7,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, prod
 from typing import Any
@@ -18,21 +18,20 @@ from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.passes.base import Change, ProgramPass, Report
 from archc.backends.onnx.passes.contracts import nothing_quantized
 from archc.backends.onnx.precision import shown
-from archc.backends.onnx.precision.errors import Comparison, ErrorReport
+from archc.backends.onnx.precision.errors import Comparison
 from archc.backends.onnx.precision.int8.rules import PLAIN
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.precision.samples import samples_for
+from archc.backends.onnx.precision.shown import Measured
 from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.backends.onnx.values import Array
 from archc.backends.onnx.wire import dtype_of
 from archc.display.numbers import binary, count
-from archc.runtime.inputs import Refused
 
 LARGE = 1 << 20  # weights; below this a layer takes too little time for it to matter
 BLOCK = 128  # inputs that share a scale
 OP, DOMAIN = "MatMulNBits", "com.microsoft"
-ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
 
 _MIDDLE = 128  # the bits that stand for 0
 _LIMIT = 127
@@ -41,24 +40,20 @@ _IN_8_BITS = 4  # MatMulNBits's accuracy_level: a CPU may compute in int8 with w
 
 @dataclass(frozen=True)
 class ClassifierReport:
-    """Bytes of the weights before and after; with a ``calibration``, what it costs on its samples."""
+    """Bytes of the weights before and after; ``measured`` is what that costs."""
 
     layers: tuple[str, ...]
     before: int
     after: int
-    calibration: Calibration | None = None
-    errors: ErrorReport | None = None
-    refused: tuple[Refused, ...] = ()
-    flat: tuple[str, ...] = ()
+    measured: Measured | None
 
     def lines(self) -> list[str]:
         """For people."""
         sizes = f"{binary(self.before)} in {binary(self.after)}"
         found = [f"{count(len(self.layers), 'large linear layer')} with weights of 8 bits: {sizes}"]
-        if self.calibration and self.errors:
-            found.append(f"what these cost, on {shown.samples(self.errors, self.calibration)}:")
-            found += shown.losses(self.errors)
-            found += shown.remarks(self.calibration, self.refused, self.flat, ON_RANDOM)
+        if (it := self.measured) is not None:
+            found.append(f"what these cost, on {shown.samples(it.errors, it.calibration)}:")
+            found += [*shown.losses(it.errors), *shown.remarks(it.calibration, it.refused, it.flat, shown.ON_RANDOM)]
         return found
 
 
@@ -84,29 +79,23 @@ class Int8Classifier(ProgramPass):
         """Raises RequestError where a pattern matches no layer, or the samples can't be used."""
         layers = kept(self.keep_fp32, [node.layer for node in program.nodes if node.layer])
         large = [node for node in program.of_type("Gemm") if node.layer not in layers and _is_large(program, node)]
+        if not large:
+            return []
         exact = program.copy()
-        sizes = [_rewrite(program, node) for node in large]
-        if large:
-            program.opsets[DOMAIN] = 1
-            program.settle()
-            self.report = self._report(exact, program, [node.layer for node in large], sizes)
-        return [Change(node.layer, f"{b} of weights in {a}") for node, (b, a) in zip(large, _shown(sizes), strict=True)]
+        sizes = {node.layer: _rewrite(program, node) for node in large}
+        program.opsets[DOMAIN] = 1
+        program.settle()
+        before, after = (sum(side) for side in zip(*sizes.values(), strict=True))
+        self.report = ClassifierReport(tuple(sizes), before, after, self._measured(exact, program))
+        return [Change(layer, f"{binary(was)} of weights in {binary(now)}") for layer, (was, now) in sizes.items()]
 
-    def _report(
-        self, exact: Program, program: Program, layers: Sequence[str], sizes: Sequence[tuple[int, int]]
-    ) -> ClassifierReport:
-        before, after = (sum(side) for side in zip(*sizes, strict=True))
+    def _measured(self, exact: Program, program: Program) -> Measured | None:
         if self.calibration is None:
-            return ClassifierReport(tuple(layers), before, after)
+            return None
         samples = samples_for(self.calibration, exact, self.preprocess)
-        exact, rounded = simulated(exact), simulated(program)
-        errors = Comparison(exact, rounded, exact, ()).report(samples)
-        told = tuple(samples.refused), samples.flat
-        return ClassifierReport(tuple(layers), before, after, self.calibration, errors, *told)
-
-
-def _shown(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    return ((binary(before), binary(after)) for before, after in sizes)
+        exact, program = simulated(exact), simulated(program)
+        errors = Comparison(exact, program, exact, ()).report(samples)
+        return Measured(self.calibration, errors, tuple(samples.refused), samples.flat)
 
 
 def _is_large(program: Program, node: OnnxNode) -> bool:

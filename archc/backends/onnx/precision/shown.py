@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from archc.backends.onnx.calibration import RANDOM, Calibration
 from archc.backends.onnx.precision.errors import ErrorReport, OutputError
@@ -10,6 +11,17 @@ from archc.display.tables import aligned
 from archc.runtime.inputs import Refused
 
 WORST = 5  # layers
+ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The errors on the samples of a calibration; ``refused`` could not be used, and inputs ``flat`` have no content."""
+
+    calibration: Calibration
+    errors: ErrorReport
+    refused: tuple[Refused, ...] = ()
+    flat: tuple[str, ...] = ()
 
 
 def samples(errors: ErrorReport, calibration: Calibration) -> str:

@@ -16,11 +16,12 @@ from archc.backends.onnx.passes.base import Change, ProgramPass
 from archc.backends.onnx.passes.contracts import nothing_quantized, single_precision
 from archc.backends.onnx.precision.half.errors import compare
 from archc.backends.onnx.precision.half.plan import Plan, plan
-from archc.backends.onnx.precision.half.report import HalfReport, Measured
+from archc.backends.onnx.precision.half.report import HalfReport
 from archc.backends.onnx.precision.half.rewrite import Rewriter
 from archc.backends.onnx.precision.half.weights import Narrowing
 from archc.backends.onnx.precision.keep import kept
 from archc.backends.onnx.precision.samples import samples_for
+from archc.backends.onnx.precision.shown import Measured
 from archc.backends.onnx.precision.types import SHORT
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError

@@ -6,23 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.precision import shown
 from archc.backends.onnx.precision.errors import ErrorReport
+from archc.backends.onnx.precision.shown import Measured
 from archc.display.names import SOME, listed
-from archc.runtime.inputs import Refused
-
-ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder:PATH takes images"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The errors on the samples of a calibration."""
-
-    calibration: Calibration
-    errors: ErrorReport
-    refused: tuple[Refused, ...] = ()
-    flat: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +32,7 @@ class HalfReport:
         yield f"{self.kind}, simulated, against fp32 on {samples}: {nodes}"
         yield from shown.losses(measured.errors)
         yield from self._overflow(measured.errors)
-        yield from shown.remarks(measured.calibration, measured.refused, measured.flat, ON_RANDOM)
+        yield from shown.remarks(measured.calibration, measured.refused, measured.flat, shown.ON_RANDOM)
 
     def _overflow(self, errors: ErrorReport) -> Iterator[str]:
         """That layers pass the end of fp16, where they do; bf16 ends where fp32 does."""
