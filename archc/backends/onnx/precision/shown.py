@@ -16,7 +16,7 @@ ON_RANDOM = "measured on RANDOM numbers, which are no images: --calibrate folder
 
 @dataclass(frozen=True)
 class Measured:
-    """The errors on the samples of a calibration; ``refused`` could not be used, and inputs ``flat`` have no content."""
+    """The errors on the samples of a calibration. ``refused`` could not be used; inputs ``flat`` have no content."""
 
     calibration: Calibration
     errors: ErrorReport
