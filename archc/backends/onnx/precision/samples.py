@@ -17,7 +17,6 @@ from archc.runtime.errors import ModelError
 from archc.runtime.inputs import ARRAYS, Inputs, Item, Refused
 from archc.runtime.inputs import Sample as Read
 from archc.runtime.session import Session
-from archc.runtime.tensors import shape_text
 
 KEPT = 256 << 20  # bytes of samples that are held in memory; more are read anew each time
 
@@ -78,10 +77,6 @@ class Samples:
 
     def _batch(self, sample: Read) -> Sample:
         for name, array in sample.arrays.items():
-            declared = self.session.inputs[name].shape[1:]
-            if any(isinstance(size, int) and size != n for size, n in zip(declared, array.shape, strict=True)):
-                found = shape_text(array.shape)
-                raise self._source.error(f"{sample.name} is {found}, and `{name}` is {shape_text(declared)}")
             if name not in self._varied and (array.size < 2 or array.min() != array.max()):
                 self._varied.add(name)
         self._source.check_finite(sample)
