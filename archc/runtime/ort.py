@@ -49,7 +49,7 @@ _PLAIN: tuple[tuple[str, str, str | None], ...] = (
     (r"Could not find an implementation for (\w+)\((\d+)\) node with name '(.*?)'",
      "onnxruntime has no kernel here for {} of opset {} with the types of node `{}`",
      "a model built for another device runs there alone, as cuda-bf16 does"),
-    (r"(?i:protobuf parsing failed)", "no ONNX model, or a broken one", None),
+    (r"(?i:protobuf parsing failed)|No graph was found in the protobuf", "no ONNX model, or a broken one", None),
 )  # fmt: skip
 
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")

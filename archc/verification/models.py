@@ -68,7 +68,8 @@ def verify_model(
         from archc.verification.module_of import module_rows
 
         rows += module_rows(model, subject.weighted)
-    notes = [*model.notes, *([f"the network's module: {why}"] if why else [])]
+    unused = f", and {weights} is not used" if weights else ""
+    notes = [*model.notes, *([f"the network's module: {why}{unused}"] if why else [])]
     return Verification(path.name, REFERENCE, model.weights, model.described, tuple(rows), tuple(dict.fromkeys(notes)))
 
 

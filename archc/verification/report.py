@@ -131,12 +131,9 @@ def _numbers(of: Statistics) -> str:
 
 
 def _verdict(found: Verification) -> str:
-    wrong = sum(not row.agrees for row in found.rows)
-    return (
-        f"{len(found.rows)} comparisons, all agree"
-        if found.agrees
-        else f"{wrong} of {len(found.rows)} comparisons differ"
-    )
+    if found.agrees:
+        return f"{len(found.rows)} comparisons, all agree" if len(found.rows) > 1 else "1 comparison, and it agrees"
+    return f"{sum(not row.agrees for row in found.rows)} of {len(found.rows)} comparisons differ"
 
 
 def _row_data(row: Row) -> dict[str, Any]:

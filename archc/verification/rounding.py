@@ -68,13 +68,17 @@ class Sensitivity:
         halves = {tensor: how for tensor in _tensors(exact) if (how := _half(tensor, types)) is not None}
         return cls(exact, halves or {**_results(exact, rounded, fitted), **_weights(exact, rounded)})
 
-    def allowed(self, tolerance: Tolerance, inputs: Arrays) -> Tolerance:
-        """The tolerance; or where that allows more, what rounding costs on these inputs (``cost``)."""
+    def allowed(self, tolerance: Tolerance, inputs: Arrays, reference: Arrays | None = None) -> Tolerance:
+        """The tolerance; or where that allows more, what rounding costs on these inputs (``cost``).
+
+        Errors are parts of ``reference``, by output: without, of what the network gives in fp32.
+        """
         with session(self.exact, []) as exact, session(self._noised, []) as noised:
             expected = exact.run(inputs)
             draws = [noised.run(inputs) for _ in range(DRAWS)]
-        size = SIZES[tolerance.measure]
-        return widened(tolerance, max(cost(size, y, [draw[name] for draw in draws]) for name, y in expected.items()))
+        size, of = SIZES[tolerance.measure], reference or expected
+        costs = [cost(size, y, [draw[name] for draw in draws], of[name]) for name, y in expected.items()]
+        return widened(tolerance, max(costs))
 
     @cached_property
     def _noised(self) -> Program:
@@ -85,8 +89,8 @@ class Sensitivity:
         return made
 
 
-def cost(size: Size, expected: Array, draws: Sequence[Array]) -> float:
-    """How far an output may be off as a part of its size, from what random roundings made of it.
+def cost(size: Size, expected: Array, draws: Sequence[Array], reference: Array) -> float:
+    """How far an output may be off as a part of the size of ``reference``, from what random roundings made of it.
 
     That is what they have in common, as saturation is, and ``ALLOWED`` times the root mean square of the rest.
     """
@@ -94,7 +98,8 @@ def cost(size: Size, expected: Array, draws: Sequence[Array]) -> float:
     errors = [draw - wanted for draw in draws]
     common = np.mean(errors, axis=0)
     rest = sqrt(float(np.mean([size(error - common) ** 2 for error in errors])))
-    return (COMMON * size(common) + ALLOWED * rest) / size(wanted) if size(wanted) else 0.0
+    whole = size(reference.astype(np.float64))
+    return (COMMON * size(common) + ALLOWED * rest) / whole if whole else 0.0
 
 
 def widened(tolerance: Tolerance, part: float) -> Tolerance:

@@ -89,11 +89,15 @@ def read(inputs: Inputs, text: str, limit: int) -> Samples:
     alike = [item for item in taken if _shapes(item) == _shapes(taken[0])]
     refused += [f"{item.name}: of another size than {taken[0].name}" for item in taken if item not in alike]
     if not alike:
-        raise source.error(f"nothing in it can be used: {some(refused) or 'it is empty'}", HINT)
+        raise source.error(f"nothing in it can be used: {some(refused) or _nothing(source)}", HINT)
     for item in alike:
         source.check_finite(item)
     arrays = {name: np.stack([item.arrays[name] for item in alike]) for name in alike[0].arrays}
     return Samples("images", arrays, tuple(refused))
+
+
+def _nothing(source: Source) -> str:
+    return "there are no images in it" if source.path.is_dir() else "it is empty"
 
 
 def _shapes(item: Sample) -> dict[str, tuple[int, ...]]:

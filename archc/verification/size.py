@@ -25,7 +25,7 @@ from archc.verification.cases import Case, Outputs
 from archc.verification.first import search, search_module
 from archc.verification.layers import by_output, computed, tensors
 from archc.verification.measure import measured
-from archc.verification.result import Row, Tolerance
+from archc.verification.result import Row, Tolerance, telling
 from archc.verification.rounding import Sensitivity
 from archc.verification.samples import Samples
 from archc.verification.sizes import input_text, shapes_of
@@ -149,7 +149,7 @@ class Size:
         if wrong is not None:
             blamed = search(candidate, self.graph, self.weighted.loaded, cases[wrong].inputs)
             rows[wrong] = replace(rows[wrong], blamed=blamed, searched=True)
-        yield from (row for row in rows if not self._is_noise(row))
+        yield from telling(rows, self.notes)
 
     def _as_rounding_allows(self, candidate: Candidate, cases: Sequence[Case], rows: Sequence[Row]) -> list[Row]:
         """What is beyond its precision's own limit is held against what roundings cost this network."""
@@ -161,15 +161,6 @@ class Size:
             for r, c in zip(rows, cases, strict=True)
         ]
         return [new if new.agrees else row for row, new in zip(rows, wider, strict=True)]
-
-    def _is_noise(self, row: Row) -> bool:
-        """Whether the comparison could not fail; then that is noted."""
-        if row.agrees and row.tolerance.allows_all:
-            self.notes.append(
-                f"{row.what}, {row.input}, batch {row.batch} of {row.samples}: "
-                f"rounding alone moves its outputs by as much as they are"
-            )
-        return row.agrees and row.tolerance.allows_all
 
     def _allowed(self, tolerance: Tolerance, case: Case) -> Tolerance:
         """With the classes, where there are enough images to count them on."""

@@ -18,6 +18,7 @@ from archc.verification.networks import with_random_weights
 from archc.verification.result import Verification
 from tests.verification.conftest import Archc
 from tests.verification.nets import SPEC, line, written
+from tests.verification.tiny import tiny
 
 MODULE, MODEL = "module", "model, optimised"
 
@@ -124,6 +125,8 @@ def test_a_model_in_which_samples_influence_one_another_differs_by_batch(tmp_pat
     blamed = next(row.blamed for row in found.rows if row.blamed)
     assert (blamed.layer, blamed.op, blamed.before) == ("over the batch", "ReduceMean", 0.0)
     assert found.notes == ("the network's module: it does not hold its spec",)
+    notes = verify_model(tmp_path / "m.onnx", Path("w.safetensors")).notes
+    assert notes == ("the network's module: it does not hold its spec, and w.safetensors is not used",)
 
 
 def test_a_model_of_one_batch_is_run_on_that(tmp_path: Path) -> None:
@@ -148,6 +151,7 @@ def test_sizes_that_the_model_leaves_free_are_asked_for(archc: Archc, folder: Pa
     [
         (["none.onnx"], "there is no such file"),
         (["broken.onnx"], "no ONNX model"),
+        (["empty.onnx"], "empty.onnx: no ONNX model"),
         (["small.onnx", "--profile", "cpu"], "speak of a SPEC"),
         (["small.onnx", "--set", "width=4"], "speak of a SPEC"),
         (["small.onnx", "--weights", "other.safetensors"], "other.safetensors"),
@@ -157,6 +161,7 @@ def test_sizes_that_the_model_leaves_free_are_asked_for(archc: Archc, folder: Pa
 def test_bad_input(archc: Archc, folder: Path, args: list[str], message: str) -> None:
     built(folder / "small.yaml")
     (folder / "broken.onnx").write_bytes(b"no model")
+    (folder / "empty.onnx").write_bytes(b"")
     with_random_weights(package.compile("small.yaml", width=4), 0).save(folder / "other.safetensors")
     found = archc("verify", *args)
     assert (found.code, found.out) == (2, "")
@@ -180,3 +185,26 @@ def test_sizes_without_a_name_are_the_first_input_s_and_no_session_is_opened_for
     monkeypatch.setattr(session, "open_session", lambda *_, **__: pytest.fail("a session is opened"))
     assert _sizes([(None, [3, 7, 7])], str(path)) == {"x": [3, 7, 7]}
     assert _sizes([("x", [3, 7, 7])], str(path)) == {"x": [3, 7, 7]}
+
+
+@pytest.mark.parametrize("seed", [1, 7, 34])
+def test_a_correct_int8_model_of_a_tiny_network_agrees_with_its_module(seed: int, tmp_path: Path) -> None:
+    """Calibrated on random numbers beyond which these samples reach."""
+    path = int8_model(tmp_path, seed)
+    found = verify_model(path, path.with_name("w.safetensors"))
+    assert found.agrees and kinds(found) == {MODEL, MODULE}
+
+
+def test_a_broken_int8_model_of_a_tiny_network_does_not(tmp_path: Path) -> None:
+    path = int8_model(tmp_path, 1)
+    name = next(t.name for t in onnx.load(path).graph.initializer if t.name.endswith(".weight.scale"))
+    change(path, name, 3)
+    assert not verify_model(path, path.with_name("w.safetensors")).agrees
+
+
+def int8_model(folder: Path, seed: int) -> Path:
+    network = package.compile(written(folder, tiny(seed)))
+    weights = folder / "w.safetensors"
+    with_random_weights(network).save(weights)
+    export = {"profile": "cpu-int8", "calibrate": "random", "calibrate_limit": 16}
+    return network.onnx(folder / "m.onnx", weights=weights, **export).path

@@ -186,13 +186,16 @@ def test_a_broken_image_is_left_out_and_told(tmp_path: Path) -> None:
     [
         (SPEC, "folder:{}/images", "does not say how images become"),
         (PREPROCESSED, "folder:{}/none", "there is no such file"),
-        (PREPROCESSED, "folder:{}/empty", "it is empty|no images"),
+        (PREPROCESSED, "folder:{}/empty", "there are no images in it"),
+        (PREPROCESSED, "folder:{}/texts", "there are no images in it"),
         (PREPROCESSED, "{}/nan.npy", "infinite or no number"),
     ],
 )
 def test_images_that_can_t_be_used_are_an_error(tmp_path: Path, text: str, source: str, message: str) -> None:
     images(tmp_path / "images", 1)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no image")
     np.save(tmp_path / "nan.npy", np.full((2, 3, 20, 20), nan, np.float32))
     graph = archc.compile(written(tmp_path, text)).graph
     with pytest.raises(RequestError, match=message):
@@ -267,6 +270,10 @@ def test_json_has_no_infinite_numbers() -> None:
     assert data["rows"][0]["measured"]["error"] is None
     assert data["rows"][1]["measured"] == {"error": 0.0, "sqnr": None, "top1": None}
     assert (data["agrees"], data["rows"][0]["agrees"], data["rows"][1]["agrees"]) == (False, False, True)
+
+
+def test_one_comparison_is_not_called_several() -> None:
+    assert as_text(Verification("net", "it", "w", "s", (row(1e-7),))).endswith("1 comparison, and it agrees\n")
 
 
 def test_nothing_compared_is_no_agreement() -> None:

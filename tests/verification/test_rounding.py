@@ -137,18 +137,19 @@ def test_costs_are_parts_of_the_output_and_know_no_unit(seed: int, unit: float, 
     rng = np.random.default_rng(seed)
     wanted = rng.standard_normal((4, 6))
     draws = [wanted + 0.01 * rng.standard_normal(wanted.shape) for _ in range(8)]
-    part = cost(SIZES[measure], wanted, draws)
-    assert part == pytest.approx(cost(SIZES[measure], unit * wanted, [unit * draw for draw in draws]))
+    part = cost(SIZES[measure], wanted, draws, wanted)
+    assert part == pytest.approx(cost(SIZES[measure], unit * wanted, [unit * draw for draw in draws], unit * wanted))
     assert 0.005 < part < 0.2
 
 
 def test_what_all_draws_have_in_common_counts_once() -> None:
     wanted = np.array([3.0, 4.0])
-    assert cost(SIZES["sqnr"], wanted, [1.1 * wanted] * 8) == pytest.approx(0.1 * COMMON)
+    assert cost(SIZES["sqnr"], wanted, [1.1 * wanted] * 8, wanted) == pytest.approx(0.1 * COMMON)
     there_and_back = [1.1 * wanted, 0.9 * wanted]
-    assert cost(SIZES["sqnr"], wanted, there_and_back) == pytest.approx(0.1 * ALLOWED)
-    assert cost(SIZES["error"], wanted, there_and_back) == pytest.approx(0.1 * ALLOWED)
-    assert cost(SIZES["error"], np.zeros(2), there_and_back) == 0.0
+    assert cost(SIZES["sqnr"], wanted, there_and_back, wanted) == pytest.approx(0.1 * ALLOWED)
+    assert cost(SIZES["error"], wanted, there_and_back, wanted) == pytest.approx(0.1 * ALLOWED)
+    assert cost(SIZES["error"], wanted, there_and_back, wanted / 2) == pytest.approx(0.2 * ALLOWED)
+    assert cost(SIZES["error"], np.zeros(2), there_and_back, np.zeros(2)) == 0.0
 
 
 def test_a_tolerance_is_widened_and_never_narrowed() -> None:
