@@ -48,7 +48,12 @@ class Classes:
         its best classes itself has scores and, as integers, the classes. Raises ModelError.
         """
         chosen = _chosen(outputs, metadata)
-        labels = metadata_labels(metadata)
+        try:
+            labels = metadata_labels(metadata)
+        except ModelError:  # an entry of that name can be another tool's, in a form of its own
+            if names is None:
+                raise
+            labels = {}
         floats = {name: info for name, info in outputs.items() if "float" in info.dtype}
         scores = [name for name, info in floats.items() if _classes(info) and (name in labels or len(outputs) == 1)]
         if names is not None:
