@@ -76,7 +76,7 @@ def test_labels_that_do_not_fit() -> None:
     with pytest.raises(ModelError, match="no one output of scores"):
         Classes.of({"mask": MASK}, {}, ["a", "b", "c"])
     for wrong in ("{", "[1]", '{"logits": 3}'):
-        with pytest.raises(ModelError, match="metadata `labels` is no .*; --labels FILE says them anew"):
+        with pytest.raises(ModelError, match=r"metadata `labels` is no .*; --labels FILE says them anew"):
             Classes.of({"logits": LOGITS}, {"labels": wrong})
         anew = Classes.of({"logits": LOGITS}, {"labels": wrong}, ["a", "b", "c"])
         assert anew.guesses({"logits": np.array([1, 0, 0], np.float32)}, 1)["logits"][0].label == "a"
