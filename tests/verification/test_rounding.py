@@ -39,10 +39,11 @@ def rows_of(folder: Path, text: str, profile: str) -> tuple[list[Row], list[str]
     return [*size.onnx_rows([profile], ("cpu",), lambda _: None)], size.notes
 
 
+CLIPPED_GATE = 298  # a ReLU, which rounding replaces, behind a hard sigmoid, which a sum does
 SATURATES, CANCELS, SENSITIVE = 85, 72, 156  # of these, what the precisions' own limits would refuse
 
 
-@pytest.mark.parametrize("seed", [*range(6), 14, 43, CANCELS, SATURATES])
+@pytest.mark.parametrize("seed", [*range(6), 14, 43, CANCELS, SATURATES, CLIPPED_GATE])
 @pytest.mark.parametrize("profile", ["cpu-int8", "cuda-bf16", "cuda-fp16"])
 def test_a_correct_file_of_a_tiny_network_agrees(seed: int, profile: str, tmp_path: Path) -> None:
     rows, notes = rows_of(tmp_path, tiny(seed), profile)

@@ -62,6 +62,8 @@ def _drop_clip(work: Insertion, clip: OnnxNode) -> None:
     if clip.outputs[0] not in work.plan.tensors:
         return
     producer, result = work.plan.clips[clip], clip.outputs[0]
+    if producer.outputs[0] in work.gains:
+        work.gains[result] = work.gains.pop(producer.outputs[0])
     work.program.remove(clip)
     work.program.set_output(producer, 0, result)
 
