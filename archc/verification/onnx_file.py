@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import onnx
 
 from archc.backends.onnx.profiles import PROFILES, Precision
-from archc.measurement.workload.view import read_model
+from archc.runtime.model_file import read_model
 from archc.verification.tolerances import Step
 
 _onnx: Any = onnx  # which says the types of its functions in part
-_INTEGERS = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
+_INTEGERS = {
+    "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulNBits",
+}  # fmt: skip
 _HALVES: dict[int, Precision] = {onnx.TensorProto.FLOAT16: "fp16", onnx.TensorProto.BFLOAT16: "bf16"}
 
 
@@ -39,12 +41,12 @@ class OnnxFile:
 
     @cached_property
     def precision(self) -> Precision:
-        """That of the profile it was written for, or what its operators and weights tell."""
+        """Integers where its operators have them; else that of the profile it was written for, or of its weights."""
+        if any(node.op_type in _INTEGERS for node in self.proto.graph.node):
+            return "int8"
         said: str = next((e.value for e in self.proto.metadata_props if e.key == "profile"), "")
         if said in PROFILES:
             return PROFILES[said].precision
-        if any(node.op_type in _INTEGERS for node in self.proto.graph.node):
-            return "int8"
         kinds: set[int] = {tensor.data_type for tensor in self.proto.graph.initializer}
         found: list[Precision] = [name for kind, name in _HALVES.items() if kind in kinds]
         return found[0] if found else "fp32"
