@@ -19,7 +19,7 @@ from typing import Any, cast
 from archc.backends.onnx.metadata import read_metadata, record_of
 from archc.compiler import SpecFile
 from archc.diagnostics.diagnostic import RequestError
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.files import write_text
 from archc.graph.record import LIBRARY, SPEC, Record
 from archc.graph.structure import structure_hash

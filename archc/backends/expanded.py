@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from archc.backends.spec_text import flow, initialiser_text, layer_text, plain, quoted
 from archc.diagnostics.span import Span
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.graph.graph import Graph, InitRule, Module, Node, Origin, Tensor
 from archc.graph.initial import names
 from archc.graph.weight_rules import WeightRule

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from archc.checking.collect import below
 from archc.checking.report import Snapshot
 from archc.diagnostics.diagnostic import RequestError
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.files import write_text
 from archc.graph.graph import Graph, named_shapes
 from archc.language import library

@@ -12,7 +12,7 @@ import click
 
 from archc.cli.failures import FAILED_CHECK, explain
 from archc.diagnostics.diagnostic import CompileError, RequestError
-from archc.diagnostics.text import clean, visible
+from archc.display.text import clean, visible
 
 if TYPE_CHECKING:
     from archc.recovery import Recovered

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from archc.diagnostics.diagnostic import Label
 from archc.diagnostics.span import Source, Span
-from archc.diagnostics.text import Line, clean
+from archc.display.text import Line, clean
 
 NEAR = 4  # labels at most so many lines apart share an excerpt
 MAX_EXCERPTS = 8  # places shown of one diagnostic

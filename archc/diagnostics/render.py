@@ -13,7 +13,7 @@ from typing import Protocol
 
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.excerpt import MAX_EXCERPTS, Excerpt, Row, draw, excerpts
-from archc.diagnostics.text import clean, clean_lines
+from archc.display.text import clean, clean_lines
 
 LIMIT = 50  # diagnostics shown in full
 WIDTH = 140  # columns where the terminal's width is unknown

@@ -17,7 +17,7 @@ from archc.diagnostics import errors
 from archc.diagnostics.collector import Collector
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.span import Span
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.graph.cost import cost
 from archc.graph.graph import Graph, Module, Node, Tensor
 from archc.language.declarations import Figures, data, place, read

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archc.display.numbers import by_axis
 from archc.display.tables import aligned
+from archc.display.text import clean
 
 if TYPE_CHECKING:
     from archc.runtime.labels import Classes, Figures, Guess
@@ -20,10 +21,10 @@ def as_text(run: Run, classes: Classes, top: int) -> Iterator[str]:
     """Lines for each sample: its name, its best classes, and figures of outputs that are no scores."""
     for i, name in enumerate(run.names):
         outputs = run.of(i)
-        yield name
+        yield clean(name)
         found = classes.guesses(outputs, top)
         for output, guesses in found.items():
-            title = [f"  {output}"] if len(found) > 1 else []
+            title = [f"  {clean(output)}"] if len(found) > 1 else []
             yield from (*title, *(f"  {line}" for line in _guesses(guesses)))
         rest = _figures(outputs, classes)
         yield from (f"  {line}" for line in aligned(_rows(rest), "<<<>>>><") if rest)
@@ -46,7 +47,7 @@ def as_json(run: Run, classes: Classes, top: int) -> list[dict[str, Any]]:
 
 def _guesses(guesses: list[Guess]) -> list[str]:
     named = any(guess.label is not None for guess in guesses)
-    rows = [(f"{g.score:.4f}", g.label or "", str(g.index)) for g in guesses]
+    rows = [(f"{g.score:.4f}", clean(g.label or ""), str(g.index)) for g in guesses]
     if not named:
         rows = [(score, "class", index) for score, _, index in rows]
     return aligned(rows, "><>") if rows else []
@@ -66,7 +67,7 @@ def _figures(outputs: Outputs, classes: Classes) -> dict[str, Figures]:
 def _rows(found: Mapping[str, Figures]) -> list[tuple[str, ...]]:
     return [
         (
-            name,
+            clean(name),
             by_axis(f.shape),
             f.dtype,
             *(f"{what} {value:.4g}" for what, value in _known(f)),

@@ -12,7 +12,7 @@ import pytest
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.render import render
 from archc.diagnostics.span import Source
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 
 
 class SpecError(Exception):

@@ -90,6 +90,14 @@ def test_labels_of_a_file(archc: Archc, net: Path) -> None:
     assert (result.code, result.out) == (2, "") and "1 labels, and output `output` has 3 classes" in result.err
 
 
+def test_labels_do_nothing_to_a_terminal(archc: Archc, net: Path) -> None:
+    Path("names.txt").write_text("\x1b[2Jcat\n\x9b31mdog\nc\u202eow\n")
+    ran = archc("run", net.name, "--random", "--labels", "names.txt")
+    assert (ran.code, ran.err) == (0, "")
+    assert not {"\x1b", "\x9b", "\u202e"} & set(ran.out)
+    assert "␛[2Jcat" in ran.out
+
+
 def test_random_numbers(archc: Archc, net: Path) -> None:
     first, again, other = (archc("run", net.name, "--random", "--seed", seed, "--format", "json") for seed in "001")
     assert first.code == 0 and first.out == again.out != other.out

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from archc.backends.difference import sections as parts
 from archc.backends.difference.sections import Section
 from archc.backends.table.columns import NONE
-from archc.diagnostics.text import clean
 from archc.display import tables
 from archc.display.tables import BOLD, DIM, Style, escaped
+from archc.display.text import clean
 from archc.graph.comparison import Comparison
 
 COLOURS = {"+": "32", "−": "31", "~": "33"}

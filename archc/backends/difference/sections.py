@@ -10,8 +10,8 @@ from archc.backends.difference import weights
 from archc.backends.difference.rows import Row, rows
 from archc.backends.spec_text import value_text
 from archc.backends.table.columns import NONE
-from archc.diagnostics.text import clean
 from archc.display.numbers import binary, decimal, exact
+from archc.display.text import clean
 from archc.graph.comparison import Comparison
 from archc.graph.graph import Graph, Tensor
 

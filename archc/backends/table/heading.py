@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archc.diagnostics.text import clean
 from archc.display.numbers import binary, decimal
+from archc.display.text import clean
 from archc.graph.conventions import convention
 from archc.graph.cost import Cost
 from archc.graph.graph import Graph, named_shapes

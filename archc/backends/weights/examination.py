@@ -12,7 +12,7 @@ from archc.backends.weights.fit import Implied, Made, Report, match, setting
 from archc.backends.weights.metadata import Metadata
 from archc.backends.weights.tensors import Tensors, WeightsError
 from archc.diagnostics.diagnostic import CompileError, RequestError
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.graph.graph import Graph
 from archc.graph.structure import structure_hash
 from archc.ops.base import Weight

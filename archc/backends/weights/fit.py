@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archc.backends.weights import tensors_of
-from archc.diagnostics.text import clean
 from archc.display.names import some
 from archc.display.numbers import by_axis, count
+from archc.display.text import clean
 from archc.graph.graph import Graph
 
 SHOWN = 5  # keys of each kind that a message lists

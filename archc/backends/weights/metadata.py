@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.graph.graph import Graph
 from archc.graph.structure import structure_hash
 from archc.version import __version__

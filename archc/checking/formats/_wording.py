@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archc.checking.report import Snapshot
 from archc.diagnostics.diagnostic import Diagnostic
-from archc.diagnostics.text import clean, clean_lines
+from archc.display.text import clean, clean_lines
 
 
 def full_message(d: Diagnostic) -> str:

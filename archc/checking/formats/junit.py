@@ -17,7 +17,7 @@ from archc.checking.formats import Part
 from archc.checking.report import Checked, Report, Snapshot, Variant, has_errors
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.render import render
-from archc.diagnostics.text import visible
+from archc.display.text import visible
 
 
 @dataclass(frozen=True, slots=True)

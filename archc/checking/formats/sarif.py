@@ -23,7 +23,7 @@ from archc.checking.report import Report
 from archc.diagnostics.codes import CODES
 from archc.diagnostics.diagnostic import Label
 from archc.diagnostics.span import Source
-from archc.diagnostics.text import clean
+from archc.display.text import clean
 from archc.version import __version__
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

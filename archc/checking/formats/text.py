@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from archc.checking.formats import Part
 from archc.checking.report import Checked, Report, Snapshot
 from archc.diagnostics.render import render
-from archc.diagnostics.text import clean
 from archc.display.numbers import count
 from archc.display.tables import aligned
+from archc.display.text import clean
 
 
 class TextFormat:

@@ -1,6 +1,6 @@
-"""Text of a spec made safe and measurable for a terminal.
+"""Text of a spec or a model made safe and measurable for a terminal.
 
-A spec may hold anything: escape sequences, characters that turn the writing direction, characters two columns wide.
+Either may hold anything: escape sequences, characters that turn the writing direction, characters two columns wide.
 What is printed here shows each of them, never obeys it.
 """
 
