@@ -20,11 +20,14 @@ from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError
 from archc.network import Network
+from archc.runtime.environment import environment
 from archc.runtime.session import open_session
 from archc.verification.models import verify_model
 from tests.cli.test_build import GOLDENS, TIME
 from tests.conftest import Golden
-from tests.passes.nets import run
+from tests.kernels import standins
+from tests.kernels.plan import CUDA, plans
+from tests.passes.nets import Array, run
 from tests.support.cli import archc_by
 
 # 1100 inputs are no whole number of blocks. `wide` is large, as is `last`, which has no bias; `small` is not.
@@ -48,7 +51,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "classifier.yaml"
 
 
-def images(count: int) -> np.ndarray:
+def images(count: int) -> Array:
     return np.random.default_rng(0).standard_normal((count, 11, 10, 10), np.float32)
 
 
@@ -90,9 +93,34 @@ def test_outputs_stay_as_they_are_up_to_rounding(spec: Path, profile: str) -> No
     assert layers == ["wide", "last"]
     feeds = {"x": images(32)}
     (exact,), (found,) = run(plain, feeds).values(), run(simulated(program), feeds).values()
+    assert 35 < sqnr(exact, found) < 60, "it is rounded, and little is lost"
+
+
+def sqnr(exact: Array, found: Array) -> float:
     loss = Loss()
     loss.see(exact, found)
-    assert 35 < loss.sqnr < 60, "it is rounded, and little is lost"
+    return loss.sqnr
+
+
+@pytest.mark.skipif(standins.needs() is not None, reason=str(standins.needs()))
+@pytest.mark.parametrize("profile", ["cuda-fp32", "cuda-fp16", "cuda-bf16"])
+def test_cuda_takes_all_of_it(spec: Path, profile: str) -> None:
+    made = build(archc.compile(str(spec)).graph, export=Export.of(profile, int8_classifier=True))
+    plan = plans({"net": made.proto()}, CUDA)["net"]
+    assert (plan.error, plan.elsewhere, plan.nodes.count("com.microsoft:MatMulNBits")) == ("", (), 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("profile", ["cuda-fp32", "cuda-fp16", "cuda-bf16"])
+def test_on_a_gpu(spec: Path, profile: str, batch: int) -> None:
+    if missing := environment().missing():
+        pytest.skip("; ".join(missing))
+    network = archc.compile(str(spec))
+    (exact,) = run(of(network, profile_name="cpu")[0], feeds := {"x": images(batch)}).values()
+    network.onnx("net.onnx", profile=profile, int8_classifier=True)
+    (found,) = open_session(Path("net.onnx"), device="cuda").run(feeds).values()
+    assert sqnr(exact, found) > 35
 
 
 def test_the_file_is_as_small_as_it_says(spec: Path) -> None:
@@ -154,5 +182,5 @@ def test_what_build_prints(spec: Path, capsys: pytest.CaptureFixture[str], golde
     assert (ran.code, ran.err) == (0, "")
     lines = [line for line in TIME.sub("in 0.0 s", ran.out).splitlines(keepends=True) if "SQNR" not in line]
     golden(GOLDENS / "build_int8_classifier.txt", "".join(lines))
-    (sqnr,) = re.findall(r"^  output: SQNR ([\d.]+) dB", ran.out, re.MULTILINE)
-    assert 35 < float(sqnr) < 60
+    (told,) = re.findall(r"^  output: SQNR ([\d.]+) dB", ran.out, re.MULTILINE)
+    assert 35 < float(told) < 60
