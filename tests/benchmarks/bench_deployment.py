@@ -134,7 +134,8 @@ def test_classifiers_read_weights_of_8_bits_faster(report: Report, name: str, ba
     network.onnx(plain, profile="cpu")
     network.onnx(small, profile="cpu", int8_classifier=True)
     found = compare({"fp32": runtime(plain, image), "8-bit classifier": runtime(small, image)}, rounds=ROUNDS)
-    assert add(report, found, f"{name} fp32, batch {batch}", "8-bit classifier", "fp32", "≥ 1×") >= 1 - NOISE
+    what = f"{name} fp32, 8-bit classifier, batch {batch}"
+    assert add(report, found, what, "8-bit classifier", "fp32", "≥ 1×") >= 1 - NOISE
 
 
 @pytest.mark.parametrize("weights", ["vgg16"], indirect=True)
