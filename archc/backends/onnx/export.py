@@ -12,7 +12,7 @@ from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.precision.types import FP32_IO, InOut
 from archc.backends.onnx.profiles import Profile, profile
 from archc.diagnostics.diagnostic import RequestError
-from archc.diagnostics.errors.suggest import closest
+from archc.diagnostics.errors.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -58,30 +58,29 @@ class Export:
         other fields. ``int8_classifier`` gives large linear layers weights of 8 bits. Raises RequestError.
         """
         chosen = profile(profile_name)
-        known = passes.names()
-        for name in (*(only or ()), *without):
-            if name not in known:
-                near = closest(name, known)
-                hint = f"did you mean `{near}`?" if near else f"passes: {', '.join(known)}"
-                raise RequestError(f"there is no pass `{name}`", hint)
-        names = chosen.passes if only is None else tuple(only)
-        rounds = chosen.precision != "fp32" or int8_classifier
-        if keep_fp32 and not rounds:
-            raise RequestError(f"--keep-fp32: the profile `{chosen.name}` is in fp32 altogether")
-        kept = tuple(name for name in names if name not in without)
-        if topk is not None and topk < 1:
-            raise RequestError(f"--with-topk {topk}: at least one class must be given")
+        kept = _passes(chosen, only, without)
         calibration = Calibration.of(calibrate, calibrate_method, calibrate_limit, reduce_range)
-        if calibration is not None and not rounds:
-            raise RequestError(f"--calibrate: nothing is rounded in the profile `{chosen.name}`")
         if chosen.precision != "int8" and (calibrate_method or reduce_range):
             raise RequestError(f"--calibrate-method and --reduce-range speak of int8, not of `{chosen.name}`")
-        if int8_classifier and chosen.precision == "int8":
-            raise RequestError(f"--int8-classifier: in the profile `{chosen.name}` all weights have 8 bits")
-        if int8_classifier and chosen.provider is None:
+        made = cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration, int8_classifier)
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        """Raise RequestError where what is asked for does not go with the profile, or can't be."""
+        target = self.profile
+        if self.topk is not None and self.topk < 1:
+            raise RequestError(f"--with-topk {self.topk}: at least one class must be given")
+        if self.int8_classifier and target.precision == "int8":
+            raise RequestError(f"--int8-classifier: in the profile `{target.name}` all weights have 8 bits")
+        if self.int8_classifier and target.provider is None:
             hint = "--profile cpu is fp32 for onnxruntime on a CPU, and the cuda ones for a GPU"
-            raise RequestError(f"--int8-classifier: only onnxruntime has that, and `{chosen.name}` is for all", hint)
-        return cls(chosen, kept, InOut.parse(io), tuple(keep_fp32), preprocess, topk, calibration, int8_classifier)
+            raise RequestError(f"--int8-classifier: only onnxruntime has that, and `{target.name}` is for all", hint)
+        if target.precision == "fp32" and not self.int8_classifier:
+            if self.keep_fp32:
+                raise RequestError(f"--keep-fp32: the profile `{target.name}` is in fp32 altogether")
+            if self.calibration is not None:
+                raise RequestError(f"--calibrate: nothing is rounded in the profile `{target.name}`")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -102,3 +101,13 @@ class Export:
     def embedded(self) -> list[str]:
         """What goes into the model beside the network."""
         return [*["preprocess"] * self.preprocess, *["topk"] * (self.topk is not None)]
+
+
+def _passes(chosen: Profile, only: Sequence[str] | None, without: Sequence[str]) -> tuple[str, ...]:
+    """The profile's, or ``only`` those, and not those ``without``. Raises RequestError for one that there is not."""
+    known = passes.names()
+    for name in (*(only or ()), *without):
+        if name not in known:
+            hint = did_you_mean(name, known) or f"passes: {', '.join(known)}"
+            raise RequestError(f"there is no pass `{name}`", hint)
+    return tuple(name for name in (chosen.passes if only is None else only) if name not in without)
