@@ -19,6 +19,7 @@ from archc.backends.onnx.precision.errors import Loss
 from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError
+from archc.measurement.workload import workload
 from archc.network import Network
 from archc.runtime.environment import environment
 from archc.runtime.session import open_session
@@ -100,6 +101,18 @@ def sqnr(exact: Array, found: Array) -> float:
     loss = Loss()
     loss.see(exact, found)
     return loss.sqnr
+
+
+@pytest.mark.parametrize("profile", ["cpu", "cuda-fp16"])
+def test_its_costs_are_known_although_onnx_knows_nothing_of_the_operator(spec: Path, profile: str) -> None:
+    network = archc.compile(str(spec))
+    network.onnx("net.onnx", profile=profile, int8_classifier=True)
+    found = workload(Path("net.onnx"), {"x": (3, 11, 10, 10)})
+    assert not found.unknown
+    assert found.macs == 3 * (1100 * 1024 + 1024 * 1024 + 1024 * 10)
+    spec.write_text(SPEC.replace("  small: linear(10)\n", ""))
+    archc.compile(str(spec)).onnx("net.onnx", profile=profile, int8_classifier=True)
+    assert not workload(Path("net.onnx"), {"x": (3, 11, 10, 10)}).unknown, "nor where it gives the output"
 
 
 @pytest.mark.skipif(standins.needs() is not None, reason=str(standins.needs()))

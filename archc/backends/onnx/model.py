@@ -6,7 +6,7 @@ inputs and outputs; all other sizes are fixed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,17 @@ def model_of(program: Program, name: str, description: str = "") -> Model:
         onnx.GraphProto(
             input=[_value_info(name, type) for name, type in program.inputs.items()],
             output=[_value_info(name, type) for name, type in program.outputs.items()],
+            value_info=[_value_info(name, type) for name, type in _beyond_onnx(program)],
         ),
         onnx.ModelProto(opset_import=opsets, metadata_props=properties),
         tuple(program.initializers.values()),
     )
+
+
+def _beyond_onnx(program: Program) -> Iterator[tuple[str, TensorType]]:
+    """Results within the model whose types no tool could infer, since their operators are not ONNX's own."""
+    made = (tensor for node in program.nodes if node.domain for tensor in node.outputs)
+    return ((tensor, program.types[tensor]) for tensor in made if tensor in program.types.keys() - program.outputs)
 
 
 def _node(node: OnnxNode) -> onnx.NodeProto:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,6 +13,7 @@ import onnx
 from onnx import helper, inliner, shape_inference
 
 from archc.runtime.errors import ModelError
+from archc.runtime.kernels.table import ONNX
 from archc.runtime.model_file import inputs_of, read_model
 
 _SMALL = 1024  # numbers; smaller constants are kept, since shapes can rest on them
@@ -108,13 +109,32 @@ def _inferred(
     bare.graph.initializer.extend(i for i in proto.graph.initializer if constants[i.name].numel <= _SMALL)
     bare.graph.input.extend(inputs)
     bare.graph.input.extend(helper.make_tensor_value_info(c.name, c.kind, c.shape) for c in large)
-    bare.graph.output.extend(onnx.ValueInfoProto(name=o.name) for o in proto.graph.output)
+    declared = {info.name: info for info in _declared(proto, inputs)}
+    bare.graph.output.extend(declared.pop(o.name, onnx.ValueInfoProto(name=o.name)) for o in proto.graph.output)
+    bare.graph.value_info.extend(declared.values())
     try:
         graph = shape_inference.infer_shapes(bare, data_prop=True).graph
     except Exception as e:  # onnx raises classes of its own compiled module
         raise ModelError(f"onnx can't infer the shapes: {e}") from e
     found = (_seen(info) for info in (*graph.input, *graph.value_info, *graph.output))
     return {tensor.name: tensor for tensor in found if tensor is not None}
+
+
+def _declared(proto: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto]) -> Iterator[onnx.ValueInfoProto]:
+    """What the model says of results that onnx can't infer, with the sizes that the inputs have."""
+    pairs = ((asked, given) for asked, given in zip(inputs_of(proto), inputs, strict=True))
+    sizes = {
+        free.dim_param: given.dim_value
+        for asked, fixed in pairs
+        for free, given in zip(asked.type.tensor_type.shape.dim, fixed.type.tensor_type.shape.dim, strict=True)
+        if free.dim_param
+    }
+    foreign = {name for node in proto.graph.node if node.domain not in ("", ONNX) for name in node.output}
+    for info in (*proto.graph.value_info, *proto.graph.output):
+        tensor = info.type.tensor_type
+        dims = [d.dim_value or sizes.get(d.dim_param) for d in tensor.shape.dim]
+        if info.name in foreign and all(dims):
+            yield helper.make_tensor_value_info(info.name, tensor.elem_type, dims)
 
 
 def _seen(info: onnx.ValueInfoProto) -> TensorView | None:
