@@ -194,3 +194,19 @@ def test_weights_in_a_file_of_their_own_are_not_needed(tmp_path: Path) -> None:
     onnx.save_model(conv_relu(), path, save_as_external_data=True, location="w.data", size_threshold=0)
     (tmp_path / "w.data").unlink()
     assert workload(path, {"x": (1, 3, 10, 12)}) == workload(conv_relu(), {"x": (1, 3, 10, 12)})
+
+
+def test_of_operators_that_are_not_onnx_s_the_file_tells_the_shape_or_nobody() -> None:
+    twice = node("Twice", ["x"], ["t"], name="twice", domain="others")
+    relu = node("Relu", ["t"], ["y"], name="relu")
+
+    def of(*nodes: onnx.NodeProto, output: str) -> onnx.ModelProto:
+        made = model(nodes, {"x": ["N", 3]}, [output])
+        made.opset_import.append(helper.make_opsetid("others", 1))
+        return made
+
+    made = of(twice, relu, output="y")
+    assert workload(made, {"x": (2, 3)}).unknown == ("twice", "relu")
+    made.graph.value_info.append(helper.make_tensor_value_info("t", TensorProto.FLOAT, ["N", 3]))
+    assert not workload(made, {"x": (2, 3)}).unknown
+    assert workload(of(twice, output="t"), {"x": (2, 3)}).unknown == ("twice",), "no scalar"

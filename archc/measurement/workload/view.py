@@ -133,7 +133,7 @@ def _declared(proto: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto]) -> 
     for info in (*proto.graph.value_info, *proto.graph.output):
         tensor = info.type.tensor_type
         dims = [d.dim_value or sizes.get(d.dim_param) for d in tensor.shape.dim]
-        if info.name in foreign and all(dims):
+        if info.name in foreign and tensor.HasField("shape") and all(dims):
             yield helper.make_tensor_value_info(info.name, tensor.elem_type, dims)
 
 
