@@ -29,9 +29,9 @@ from archc.verification.first import Search, Watched, named
 from archc.verification.layers import tensors
 from archc.verification.models import ModelInFile
 from archc.verification.result import Blamed, Row, Tolerance, telling
-from archc.verification.rounding import Sensitivity
+from archc.verification.rounding import ROUNDED, Sensitivity, held
 from archc.verification.samples import Arrays
-from archc.verification.size import ROUNDED, by_name
+from archc.verification.size import by_name
 
 WHAT = "module"
 
@@ -50,18 +50,17 @@ def module_rows(model: ModelInFile, weighted: Weighted) -> Iterator[Row]:
 
 def _as_rounding_allows(model: ModelInFile, weighted: Weighted, rows: Sequence[Row]) -> list[Row]:
     """What is beyond its precision's own limit is held against what roundings cost this network."""
-    wrong = [i for i, row in enumerate(rows) if not row.agrees]
-    export = _export(model) if wrong and model.tolerance().precision in ROUNDED else None
-    found = list(rows)
+    if all(row.agrees for row in rows) or model.tolerance().precision not in ROUNDED:
+        return list(rows)
+    export = _export(model)
     if export is None:
-        return found
+        return list(rows)
     costs = _sensitivity(model, weighted, export)
-    for i in wrong:
-        case = model.cases[i]
-        allowed = costs.allowed(rows[i].tolerance, _in_fp32(case.inputs), case.expected)
-        wider = replace(rows[i], tolerance=allowed)
-        found[i] = wider if wider.agrees else rows[i]
-    return found
+
+    def allowed(tolerance: Tolerance, case: Case) -> Tolerance:
+        return costs.allowed(tolerance, _in_fp32(case.inputs), case.expected)
+
+    return held(rows, model.cases, allowed)
 
 
 def _export(model: ModelInFile) -> Export | None:

@@ -30,9 +30,11 @@ from archc.backends.onnx.precision.types import SHORT
 from archc.backends.onnx.program import OnnxNode, Program
 from archc.backends.weights import Array
 from archc.network import Weighted
-from archc.verification.result import Tolerance
+from archc.verification.cases import Case
+from archc.verification.result import Row, Tolerance
 from archc.verification.samples import Arrays
 
+ROUNDED = ("fp16", "bf16", "int8")  # precisions of which that can be asked
 DRAWS = 8  # of random roundings
 ALLOWED = 4.0  # times the root mean square of what differs from draw to draw
 COMMON = 1.5  # times what does not
@@ -87,6 +89,15 @@ class Sensitivity:
             _move(made, tensor, how, seed)
         made.settle()
         return made
+
+
+def held(rows: Sequence[Row], cases: Sequence[Case], allowed: Callable[[Tolerance, Case], Tolerance]) -> list[Row]:
+    """Rows with what is ``allowed`` where they agree by that alone; one that does not keeps its precision's limit."""
+    found: list[Row] = []
+    for row, case in zip(rows, cases, strict=True):
+        wider = row if row.agrees else replace(row, tolerance=allowed(row.tolerance, case))
+        found.append(wider if wider.agrees else row)
+    return found
 
 
 def cost(size: Size, expected: Array, draws: Sequence[Array], reference: Array) -> float:

@@ -26,15 +26,13 @@ from archc.verification.first import search, search_module
 from archc.verification.layers import by_output, computed, tensors
 from archc.verification.measure import measured
 from archc.verification.result import Row, Tolerance, telling
-from archc.verification.rounding import Sensitivity
+from archc.verification.rounding import ROUNDED, Sensitivity, held
 from archc.verification.samples import Samples
 from archc.verification.sizes import input_text, shapes_of
 from archc.verification.tolerances import FP32, INT8, SAME_CLASS
 
 POOL = 16  # samples that weights are fitted to, that int8 is calibrated on, and that its classes are counted on
 LAYERS, SOURCE = "layers, one by one", "source, by itself"
-
-ROUNDED = ("fp16", "bf16", "int8")
 
 Progress = Callable[[str], object]
 
@@ -156,11 +154,7 @@ class Size:
         if all(row.agrees for row in rows) or candidate.tolerance.precision not in ROUNDED:
             return list(rows)
         costs = Sensitivity.of(self.weighted, candidate.built.program, candidate.passes, self.fitted.arrays)
-        wider = [
-            r if r.agrees else replace(r, tolerance=costs.allowed(r.tolerance, c.inputs))
-            for r, c in zip(rows, cases, strict=True)
-        ]
-        return [new if new.agrees else row for row, new in zip(rows, wider, strict=True)]
+        return held(rows, cases, lambda tolerance, case: costs.allowed(tolerance, case.inputs))
 
     def _allowed(self, tolerance: Tolerance, case: Case) -> Tolerance:
         """With the classes, where there are enough images to count them on."""

@@ -14,6 +14,7 @@ import onnxruntime as ort
 from archc.backends.onnx.calibration import Calibration
 from archc.backends.onnx.model import model_of
 from archc.backends.onnx.passes.base import run_on_program
+from archc.backends.onnx.precision.errors import Loss
 from archc.backends.onnx.precision.int8.insert import insert
 from archc.backends.onnx.precision.int8.numbers import WEIGHT_LIMIT, Quantizer
 from archc.backends.onnx.precision.int8.plan import plan
@@ -22,6 +23,13 @@ from archc.backends.onnx.precision.int8.ranges import Range
 from archc.backends.onnx.precision.int8.report import Int8Report
 from archc.backends.onnx.program import Program
 from tests.passes.nets import Array
+
+
+def sqnr(exact: Array, found: Array) -> float:
+    """Signal to quantisation noise in dB."""
+    loss = Loss()
+    loss.see(exact, found)
+    return loss.sqnr
 
 
 def rounded(program: Program, ranges: Mapping[str, tuple[float, float]], limit: int = WEIGHT_LIMIT) -> Program:

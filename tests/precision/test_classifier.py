@@ -15,7 +15,6 @@ import archc
 from archc.backends.onnx.export import Export
 from archc.backends.onnx.model import build
 from archc.backends.onnx.precision.classifier import BLOCK, ClassifierReport, rounded
-from archc.backends.onnx.precision.errors import Loss
 from archc.backends.onnx.precision.simulate import simulated
 from archc.backends.onnx.program import Program
 from archc.diagnostics.diagnostic import RequestError
@@ -29,6 +28,7 @@ from tests.conftest import Golden
 from tests.kernels import standins
 from tests.kernels.plan import CUDA, plans
 from tests.passes.nets import Array, run
+from tests.precision.integers import sqnr
 from tests.support.cli import archc_by
 
 # 1100 inputs are no whole number of blocks. `wide` is large, as is `last`, which has no bias; `small` is not.
@@ -95,12 +95,6 @@ def test_outputs_stay_as_they_are_up_to_rounding(spec: Path, profile: str) -> No
     feeds = {"x": images(32)}
     (exact,), (found,) = run(plain, feeds).values(), run(simulated(program), feeds).values()
     assert 35 < sqnr(exact, found) < 60, "it is rounded, and little is lost"
-
-
-def sqnr(exact: Array, found: Array) -> float:
-    loss = Loss()
-    loss.see(exact, found)
-    return loss.sqnr
 
 
 @pytest.mark.parametrize("profile", ["cpu", "cuda-fp16"])
